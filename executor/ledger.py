@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(slots=True)
 class Ledger:
-    """Counts of one problem under one strategy; all are tokens, except `spared`.
+    """Counts of one problem under one strategy; all are tokens, except `spared` and `executions`.
 
     `generated + discarded + probe` equals vLLM's own count of generated tokens, and
     `prompt + cached` its count of prompt tokens: all counts come from the engine's answers. The
@@ -25,6 +25,8 @@ class Ledger:
         spared: responses that were not finished because the vote was settled (or, in an adaptive
             vote, sure enough; or held by the first to finish) without them. Not tokens: their
             length is unknown.
+        executions: programs that were run on what everybody may see, for votes or scores; each
+            counts once. Runs that only grade are not counted.
     """
 
     prompt: int = 0
@@ -35,6 +37,7 @@ class Ledger:
     prm_cached: int = 0
     probe: int = 0
     spared: int = 0
+    executions: int = 0
 
     def charge_prompt(self, prompt_tokens: int, cached_tokens: int) -> None:
         """Charge the prompt of one request, of which `cached_tokens` were in the cache."""
@@ -71,8 +74,8 @@ class Ledger:
 
 
 _COUNTS = tuple(f.name for f in fields(Ledger))
-_TOKENS = tuple(name for name in _COUNTS if name != "spared")
-# Names of the counts in tables.
+_TOKENS = tuple(name for name in _COUNTS if name not in ("spared", "executions"))
+# Names of the counts in tables; executions have no column, since only some domains have any.
 COLUMNS = {name: f"{name}_tokens" for name in _TOKENS} | {"spared": "spared_responses"}
 TOKEN_COLUMNS = tuple(COLUMNS[name] for name in _TOKENS)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from executor.answers.account import grading_account
 from executor.answers.grader import Grader
 from executor.answers.voting import Vote, group, vote
+from executor.domains.execution import ByText, Execution, Executions
 from executor.ledger import Ledger
 from executor.problem import Problem
 from executor.search import Response, State, aggregate, first_to_finish
@@ -42,6 +43,7 @@ class SampleRecord:
         token_ids: its tokens.
         confidences: confidence of each token (`executor.models.confidence`), in nats; empty if they
             were not recorded.
+        execution: what the answer does on what everybody may see; None if it was not executed.
     """
 
     text: str
@@ -54,6 +56,12 @@ class SampleRecord:
     steps: tuple[int, ...] = ()
     token_ids: tuple[int, ...] = ()
     confidences: tuple[float, ...] = ()
+    execution: Execution | None = None
+
+    @property
+    def behaviour(self) -> str | None:
+        """See `Execution.behaviour`; None if the answer was not executed."""
+        return None if self.execution is None else self.execution.behaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +93,21 @@ class Outcome:
     uncompared: int = 0
 
 
-def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> list[SampleRecord]:
-    """Grade responses; one that a limit cut has no answer."""
+def grade(
+    responses: Sequence[Response],
+    problem: Problem,
+    grader: Grader,
+    executions: Executions | None = None,
+) -> list[SampleRecord]:
+    """Grade responses; one that a limit cut has no answer.
+
+    Args:
+        responses: responses to the problem.
+        problem: the problem.
+        grader: grader of its domain.
+        executions: runs the answers, and the records keep what they do; None: nothing runs but
+            what the grade needs.
+    """
     # Many of hundreds of samples are equal, and even more of their answers.
     texts = [response.text for response in responses]
     extracted = {text: grader.extract(problem.begun + text) for text in dict.fromkeys(texts)}
@@ -95,6 +116,10 @@ def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> li
         for response, text in zip(responses, texts, strict=True)
     ]
     verdicts = _verdicts(answers, problem.answer, grader)
+    ran: dict[str | None, Execution | None] = {
+        answer: None if answer is None or executions is None else executions(answer)
+        for answer in dict.fromkeys(answers)
+    }
     records = []
     for response, text, answer in zip(responses, texts, answers, strict=True):
         token_ids = tuple(response.token_ids)
@@ -110,6 +135,7 @@ def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> li
                 steps=tuple(len(step.token_ids) for step in response.steps),
                 token_ids=token_ids,
                 confidences=response.confidences,
+                execution=ran[answer],
             )
         )
     return records
@@ -126,18 +152,30 @@ def _verdicts(
         }
 
 
+def ballots(samples: Sequence[SampleRecord], grader: Grader) -> tuple[list[str | None], Grader]:
+    """Return what votes count for each sample, and what compares it.
+
+    It is the answer, or what the answer does, if the samples were executed on inputs: a program
+    that gives no output casts no vote.
+    """
+    ran = [sample.execution for sample in samples if sample.answer is not None]
+    if ran and all(one is not None and one.outputs for one in ran):
+        return [one.behaviour for one in samples], ByText()
+    return [sample.answer for sample in samples], grader
+
+
 def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) -> int | None:
     """Return the index of the response that the strategy's vote chooses; None without responses."""
     if not samples:
         return None
-    answers = [sample.answer for sample in samples]
+    answers, grader = ballots(samples, grader)
     match strategy:
         case Greedy():
             return 0
         case Majority() | AdaptiveMajority() | Aggregate():
             return vote(answers, None, Vote.MAJORITY, grader)
         case ShortMOfK(m=m):
-            return _vote_of_first(samples, m, grader)
+            return _vote_of_first(samples, answers, m, grader)
         case BestOfN():
             scores = scores_of(samples, strategy.score)
             return vote(answers, scores, strategy.vote, grader, keep=strategy.keep,
@@ -146,7 +184,9 @@ def choose(strategy: Strategy, samples: Sequence[SampleRecord], grader: Grader) 
             return vote(answers, scores_of(samples, strategy.score), strategy.vote, grader)
 
 
-def _vote_of_first(samples: Sequence[SampleRecord], m: int, grader: Grader) -> int:
+def _vote_of_first(
+    samples: Sequence[SampleRecord], answers: Sequence[str | None], m: int, grader: Grader
+) -> int:
     """Return the choice of the first `m` samples to finish; 0 if none has."""
     lengths = [sample.n_tokens for sample in samples]
     finished = [sample.state == State.FINISHED.value for sample in samples]
@@ -154,7 +194,7 @@ def _vote_of_first(samples: Sequence[SampleRecord], m: int, grader: Grader) -> i
     if not first:
         return 0
     # The shortest comes first, so that it wins ties.
-    return first[vote([samples[index].answer for index in first], None, Vote.MAJORITY, grader)]
+    return first[vote([answers[index] for index in first], None, Vote.MAJORITY, grader)]
 
 
 def best(strategy: Strategy, samples: Sequence[SampleRecord], n: int, grader: Grader) -> list[int]:
@@ -164,7 +204,7 @@ def best(strategy: Strategy, samples: Sequence[SampleRecord], n: int, grader: Gr
     with another text. Fewer than `n` come out if there are not that many different texts.
     """
     chosen_so_far: list[int] = []
-    for labels in (group([one.answer for one in samples], grader), [one.text for one in samples]):
+    for labels in (group(*ballots(samples, grader)), [one.text for one in samples]):
         used = {labels[index] for index in chosen_so_far}
         left = [index for index in range(len(samples)) if labels[index] not in used]
         while left and len(chosen_so_far) < n:

@@ -21,7 +21,7 @@ from executor.run.sharing import SharedRun
 from executor.scorers.base import AnyScorer, check_scorer_for, top_logprobs_for
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
-from executor.strategy import Aggregate, Sampling, Strategy
+from executor.strategy import Aggregate, Greedy, Sampling, Strategy
 
 Progress = Callable[[int], None]
 # A problem's outcome, and a note that is stored with it.
@@ -258,9 +258,11 @@ class Executor:
             started: start of the search, by `time.perf_counter`.
         """
         problem = context.problem
+        # A single response needs no vote, so that nothing is run but its tests.
+        executions = None if isinstance(strategy, Greedy) else context.executions
 
         def judge() -> tuple[list[SampleRecord], int | None]:
-            graded = grade(responses, problem, self.grader)
+            graded = grade(responses, problem, self.grader, executions)
             return graded, choose(strategy, graded, self.grader)
 
         # Grading may wait for the grader's child process; the engines go on meanwhile.

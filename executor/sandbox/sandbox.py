@@ -21,14 +21,13 @@ from executor.answers.pool import Lane, cores
 from executor.concurrency import current_stop, must_not_wait_here
 from executor.errors import InputError
 from executor.sandbox.inside.wire import MOST_BYTES, Channel, ChannelError, NoMessageError
-from executor.sandbox.suite import Pair, Suite, Verdict, VerdictKind, all_passed
+from executor.sandbox.suite import Suite, Verdict, VerdictKind, all_passed
 
 _LOG = logging.getLogger(__name__)
 _SCRIPT = Path(__file__).with_name("inside") / "keeper.py"
 _WAIT_SECONDS = 20.0
 """Seconds beyond a run's own limit after which a silent keeper is given up."""
 _MOST_BROKEN = 3
-"""Units of one program that may be ended by force; further ones are not tried."""
 _BROKEN = (VerdictKind.TIMED_OUT, VerdictKind.MEMORY, VerdictKind.OUTPUT, VerdictKind.ENDED)
 
 
@@ -125,13 +124,22 @@ class Sandbox:
         """Number of times that a program has been started."""
         return self._runs
 
-    def run(self, program: str, suite: Suite, *, until_failed: bool = False) -> tuple[Verdict, ...]:
+    def run(
+        self,
+        program: str,
+        suite: Suite,
+        *,
+        until_failed: bool = False,
+        most_broken: int = _MOST_BROKEN,
+    ) -> tuple[Verdict, ...]:
         """Test a program.
 
         Args:
             program: text of the program.
             suite: its tests.
             until_failed: whether to stop at the first unit that it does not pass.
+            most_broken: units that may be ended by force; further ones are not tried, and get the
+                verdict of the last of them.
 
         Returns:
             A verdict for each unit, in their order; fewer if it stopped early.
@@ -150,7 +158,7 @@ class Sandbox:
             if until_failed and verdicts and not verdicts[-1].passed:
                 break
             broken = [one for one in verdicts if one.kind in _BROKEN]
-            if len(broken) >= _MOST_BROKEN:
+            if len(broken) >= most_broken:
                 verdicts.append(replace(broken[-1], detail="not tried, after the units before"))
                 continue
             rest = replace(suite, units=suite.units[len(verdicts) :])
@@ -248,7 +256,7 @@ def _can_be_sent(program: str, suite: Suite) -> bool:
     # A character may take six bytes as JSON.
     texts = [program, suite.head, suite.setup]
     for unit in suite.units:
-        texts += [unit.stdin, unit.stdout] if isinstance(unit, Pair) else [unit.source]
+        texts += asdict(unit).values()
     return 6 * sum(map(len, texts)) < MOST_BYTES // 2
 
 
@@ -311,9 +319,9 @@ class _Keeper:
             while True:
                 message = self._receive()
                 if "verdict" in message:
-                    verdicts.append(
-                        Verdict(VerdictKind(message["verdict"]), str(message["detail"]))
-                    )
+                    kind = VerdictKind(message["verdict"])
+                    detail, output = str(message["detail"]), str(message["output"])
+                    verdicts.append(Verdict(kind, detail, output))
                 elif "broken" in message:
                     return [*verdicts, Verdict(VerdictKind(message["broken"]))], True
                 else:

@@ -31,7 +31,14 @@ class Pair:
     stdout: str
 
 
-Unit = Source | Pair
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An expression in Python, such as a call of the program: it passes if it has a value."""
+
+    call: str
+
+
+Unit = Source | Pair | Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class Suite:
         Raises:
             KeyError, TypeError: it is no such value.
         """
-        units = tuple(Source(**one) if "source" in one else Pair(**one) for one in value["units"])
+        units = tuple(_unit(one) for one in value["units"])
         return cls(units, value["entry_point"], value["head"], value["setup"])
 
     def to_json(self) -> str:
@@ -79,6 +86,11 @@ class Suite:
             return cls.from_dict(json.loads(text))
         except (KeyError, TypeError, AttributeError):
             raise ValueError("these are no tests of a program") from None
+
+
+def _unit(value: dict[str, Any]) -> Unit:
+    kind: type[Unit] = Source if "source" in value else Call if "call" in value else Pair
+    return kind(**value)
 
 
 class VerdictKind(StrEnum):
@@ -108,10 +120,13 @@ class Verdict:
     Attributes:
         kind: how the program did.
         detail: more on it, for people; it may quote tests.
+        output: of a `Pair` what the program wrote, of a `Call` its value; as a text that is the
+            same for equal outputs (`executor.sandbox.inside.outputs`). Empty without one.
     """
 
     kind: VerdictKind
     detail: str = ""
+    output: str = ""
 
     @property
     def passed(self) -> bool:

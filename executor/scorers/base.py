@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, Self
 
+from executor.domains.execution import Execution
 from executor.engines.base import EngineCounters
 from executor.errors import EngineError, InputError, one_line
 from executor.ledger import Ledger
@@ -19,10 +20,11 @@ from executor.models.confidence import TOP_LOGPROBS
 from executor.models.tokens import Step, Tokens
 from executor.strategy import STEP_SEARCHES, Strategy
 
-Needs = Literal["model", "logprobs", "confidences", "nothing"]
+Needs = Literal["model", "logprobs", "confidences", "executions", "nothing"]
 """What a scorer needs besides the text: a model of its own, whose tokens are charged; the policy's
 log-probabilities, which sampling gives anyway; the confidence of each token, for which the policy
-must be asked (`executor.models.confidence`); or nothing."""
+must be asked (`executor.models.confidence`); executions of the answers, which only some domains
+have (`executor.domains.execution`); or nothing."""
 
 
 class Scorer(Protocol):
@@ -99,6 +101,8 @@ class WholeResponse:
         finished: whether the policy ended it; if not, a limit did, and it has no answer.
         confidences: confidence of each token (`executor.models.confidence`), in nats; empty if they
             were not recorded.
+        execution: what its answer does on what everybody may see; None without an answer, or if it
+            was not executed, which is done for scorers that need it.
     """
 
     text: str
@@ -106,6 +110,7 @@ class WholeResponse:
     logprob: float
     finished: bool
     confidences: tuple[float, ...] = ()
+    execution: Execution | None = None
 
 
 class ResponseScorer(Scorer, Protocol):

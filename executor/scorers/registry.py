@@ -17,9 +17,13 @@ from executor.policies.base import Policy
 from executor.scorers.base import Needs, ResponseScorer
 from executor.scorers.certainty import FREE, FreeScorer
 from executor.scorers.judge import JUDGES
+from executor.scorers.tests import PublicTests
 
 GROUP = "apportion.scorers"
-_FREE: Mapping[str, type[FreeScorer]] = {kind.name: kind for kind in FREE}
+_FREE: Mapping[str, type[FreeScorer | PublicTests]] = {
+    **{kind.name: kind for kind in FREE},
+    PublicTests.name: PublicTests,
+}
 _OWN = (*_FREE, *JUDGES)
 # A prefix of locations that no folder and no hub id has.
 _LOCATION = "scorer:"

@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from executor.answers.grader import Grader
+from executor.concurrency import inline_or_thread
+from executor.domains.execution import ByBehaviour, Execution, Executions
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.models.tokens import Step
@@ -108,6 +110,25 @@ class Context:
     _rewards: dict[Prefix, float] = field(default_factory=dict)
     _asked: dict[Prefix, _Question] = field(default_factory=dict)
     _judged: dict[tuple[int, ...], float] = field(default_factory=dict)
+    _executions: Executions | None = None
+
+    @property
+    def executions(self) -> Executions | None:
+        """Runs the answers of the problem; None if they do not run."""
+        if self._executions is None and self.grader is not None:
+            self._executions = Executions.of(self.grader, self.problem, self._charge_execution)
+        return self._executions
+
+    def _charge_execution(self) -> None:
+        self.ledger.executions += 1
+
+    @property
+    def voter(self) -> Grader | None:
+        """Grader that counts votes: answers that run are compared by what they do."""
+        runs = self.executions
+        if self.grader is None or runs is None or not runs.comparable:
+            return self.grader
+        return ByBehaviour(self.grader, runs)
 
     @property
     def prompt(self) -> list[int]:
@@ -239,22 +260,29 @@ class Context:
             raise ValueError("judge: the context has no scorer of whole responses")
         keys = [tuple(response.token_ids) for response in responses]
         begun = self.problem.begun
-        new = {
-            key: WholeResponse(
-                begun + one.text,
-                key,
-                one.logprob,
-                one.state is State.FINISHED,
-                one.confidences,
-            )
-            for key, one in zip(keys, responses, strict=True)
-            if key not in self._judged
-        }
+        new: dict[tuple[int, ...], WholeResponse] = {}
+        for key, one in zip(keys, responses, strict=True):
+            if key not in self._judged and key not in new:
+                text, done = begun + one.text, one.state is State.FINISHED
+                ran = await self._executed(text) if done else None
+                new[key] = WholeResponse(text, key, one.logprob, done, one.confidences, ran)
         if new:
             asked = self.problem.with_turns
             scores = await scores_of_responses(self.prm, asked, [*new.values()], self.ledger)
             self._judged.update(zip(new, scores, strict=True))
         return [self._judged[key] for key in keys]
+
+    async def _executed(self, text: str) -> Execution | None:
+        """Return the execution of a response's answer, if the scorer needs it and it has one."""
+        runs, grader = self.executions, self.grader
+        if self.prm is None or self.prm.needs != "executions" or grader is None or runs is None:
+            return None
+
+        def run() -> Execution | None:
+            answer = grader.extract(text)
+            return None if answer is None else runs(answer)
+
+        return await inline_or_thread(run)
 
     def _step_scorer(self) -> StepScorer:
         if self.prm is None:

@@ -78,6 +78,6 @@ async def _decided(context: Context, strategy: ShortMOfK, ended: Mapping[int, Re
     )
     if len(first) == strategy.m or not context.early_stop:
         return len(first) == strategy.m
-    ballot = Ballot(context.grader, Vote.MAJORITY)
+    ballot = Ballot(context.voter, Vote.MAJORITY)
     standing = await ballot.count([responses[index] for index in first])
     return ballot.settled(standing, strategy.m - len(first))

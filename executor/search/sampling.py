@@ -70,7 +70,7 @@ async def best_of_n(
     flight = _Flight(context, "sample", given, strategy.n, partial(score_all, context))
     if not context.early_stop or strategy.vote not in SETTLED_EARLY or strategy.keep < 1:
         return await flight.all()
-    ballot = Ballot(context.grader, strategy.vote, strategy.score)
+    ballot = Ballot(context.voter, strategy.vote, strategy.score)
     return await flight.until(_by_vote(ballot, ballot.fewest))
 
 
@@ -82,7 +82,7 @@ async def majority(context: Context, n: int, *, given: Sequence[Response] = ()) 
     flight = _Flight(context, "sample", given[:n], n, None)
     if not context.early_stop:
         return await flight.all()
-    ballot = Ballot(context.grader, Vote.MAJORITY)
+    ballot = Ballot(context.voter, Vote.MAJORITY)
     return await flight.until(_by_vote(ballot, ballot.fewest))
 
 
@@ -90,7 +90,7 @@ async def adaptive_majority(
     context: Context, strategy: AdaptiveMajority, *, given: Sequence[Response] = ()
 ) -> list[Response]:
     """Draw samples, `given` ones first, until the leading answer is sure enough; at most `n`."""
-    ballot = Ballot(context.grader, Vote.MAJORITY)
+    ballot = Ballot(context.voter, Vote.MAJORITY)
     rule = ConfidenceRule(strategy.confidence)
 
     def fewest(standing: Standing, left: int) -> int:

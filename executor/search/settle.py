@@ -65,10 +65,8 @@ class Ballot:
         """Return the standing with these responses; those counted before come first."""
         for index in range(self._counted, len(responses)):
             response = responses[index]
-            done = response.state is State.FINISHED
-            answer = self._extract(response.text) if done else None
-            # The grader may need its child process to compare a new answer.
-            leader = await inline_or_thread(partial(self._classes.add, index, answer))
+            # The grader may need its child process to compare a new answer, or to run it.
+            leader = await inline_or_thread(partial(self._place, index, response))
             if leader >= 0:
                 self._weights.setdefault(leader, []).append(self._weight(response))
         self._counted = len(responses)
@@ -78,6 +76,11 @@ class Ballot:
         follows = -totals[1][0] if len(totals) > 1 else 0.0
         level = [leader for total, leader in totals[1:] if -total == follows]
         return Standing(-totals[0][0], follows, first=all(totals[0][1] < one for one in level))
+
+    def _place(self, index: int, response: Response) -> int:
+        """Add the answer of a response to its class; see `Classes.add`."""
+        done = response.state is State.FINISHED
+        return self._classes.add(index, self._extract(response.text) if done else None)
 
     def settled(self, standing: Standing, bound: float) -> bool:
         """Whether the leading class wins in any case.

@@ -28,12 +28,15 @@ from executor.store.address import shown
 from executor.store.claims import Claimed
 from executor.store.database import open_database, sample_columns, store_error
 from executor.store.dialects import begin, insert, insert_new, lock
+from executor.store.executed import executed_samples, executions_of
 from executor.store.pending import Bounds, Pending, find, keep, prune
 from executor.store.tables import ARTEFACTS, OUTCOMES, PROBLEMS, RUNS, SAMPLES
 
-# Keys of a note: the names of unknown counts, and the number of pairs that were not compared.
+# Keys of a note: the names of unknown counts, the number of pairs that were not compared, and what
+# only problems have whose answers run: the number of executions, and those of the samples.
 _UNKNOWN, _UNCOMPARED = "unknown", "uncompared"
-_SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord))
+_EXECUTIONS, _EXECUTED = "executions", "executed"
+_SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord) if f.name != "execution")
 _LONGEST_NAME = 300  # characters of an artefact's name; PostgreSQL's indexes hold 2,700 bytes
 _ATTEMPTS = 10  # to replace a run that other processes replace at the same time
 
@@ -260,8 +263,11 @@ class Store:
                 answer=row[OUTCOMES.c.answer],
                 correct=row["correct"],
                 chosen=row["chosen"],
-                samples=tuple(by_problem.get(uid, ())),
-                ledger=Ledger(**{name: row[column] for name, column in COLUMNS.items()}),
+                samples=executed_samples(by_problem.get(uid, ()), row["note"].get(_EXECUTED)),
+                ledger=Ledger(
+                    executions=row["note"].get(_EXECUTIONS, 0),
+                    **{name: row[column] for name, column in COLUMNS.items()},
+                ),
                 seconds=row["seconds"],
                 uncompared=row["note"].get(_UNCOMPARED, 0),
                 unknown=frozenset(row["note"].get(_UNKNOWN, ())),
@@ -416,6 +422,10 @@ def _insert(
         lacks[_UNKNOWN] = sorted(outcome.unknown)
     if outcome.uncompared:
         lacks[_UNCOMPARED] = outcome.uncompared
+    if outcome.ledger.executions:
+        lacks[_EXECUTIONS] = outcome.ledger.executions
+    if executed := executions_of(outcome.samples):
+        lacks[_EXECUTED] = executed
     values = {
         "run_id": run_id,
         "problem_uid": uid,
@@ -425,7 +435,7 @@ def _insert(
         "seconds": outcome.seconds,
         "note": dict(note) | lacks,
         "created": datetime.now(UTC),
-    } | {COLUMNS[name]: count for name, count in outcome.ledger.to_dict().items()}
+    } | {column: getattr(outcome.ledger, name) for name, column in COLUMNS.items()}
     if not connection.execute(insert_new(connection, OUTCOMES), values).rowcount:
         return False
     rows = [

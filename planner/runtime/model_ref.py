@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.domains.registry import find_domain
 from executor.errors import InputError
 from executor.files import is_folder
 from executor.loading import portable, resolve
@@ -118,6 +119,20 @@ def check_confidences(policy: ModelRef, prm: ModelRef | None, asked: int | None)
     number = top_logprobs_for(asked, None if prm is None else needs_of(prm.name))
     if number is not None:
         check_top_logprobs(number, policy.location)
+
+
+def check_executions(prm: ModelRef | None, domain: str) -> None:
+    """Check that answers of a domain run, if a scorer needs what they do.
+
+    Raises:
+        InputError: they do not.
+    """
+    if prm is None or needs_of(prm.name) != "executions" or find_domain(domain).runs_programs:
+        return
+    raise InputError(
+        f"--scorer {prm.name}: answers of the domain {domain} are not run; expected problems with "
+        "programs as answers (--domain code), or another scorer"
+    )
 
 
 def check_plan_prm(name: str) -> None:

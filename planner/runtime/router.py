@@ -277,7 +277,8 @@ class _Routing:
         unlabelled = dataclasses.replace(self._problem, answer=None)
 
         def see() -> Probes:
-            return Probes.of(unlabelled.text, grade(probes, unlabelled, grader), grader, features)
+            graded = grade(probes, unlabelled, grader, self._context.executions)
+            return Probes.of(unlabelled.text, graded, grader, features)
 
         long = self._context.ledger.policy_generated > LONG_GRADING
         seen = await inline_or_thread(see, long=long)

@@ -32,6 +32,7 @@ from planner.runtime.meter import Meter
 from planner.runtime.model_ref import (
     ModelRef,
     check_confidences,
+    check_executions,
     check_fit,
     check_plan_prm,
     template_of,
@@ -176,6 +177,7 @@ class Session:
             # Before any engine starts: whoever names a PRM that does not fit hears it at once.
             check_fit(policy, prm)
         check_confidences(policy, prm, self.settings.top_logprobs)
+        check_executions(prm, self.settings.domain)
         beside = prm if prm is not None and prm.weights else None
         loaded = self._loaded.policy(policy, template or self.template(policy), beside=beside)
         return Executor(
@@ -215,6 +217,7 @@ class Session:
         if prm is not None:
             check_fit(policy, prm)
         check_confidences(policy, prm, self.settings.top_logprobs)
+        check_executions(prm, self.settings.domain)
         recipe = WorkerRecipe(
             policy=policy.lasting,
             prm=None if prm is None else prm.lasting,

@@ -9,6 +9,7 @@ from executor.errors import InputError
 from planner.runtime.model_ref import (
     ModelRef,
     check_confidences,
+    check_executions,
     check_fit,
     find_policy,
     find_prm,
@@ -56,11 +57,14 @@ def find_models(
     """Look up models before a session is opened; loads no weights.
 
     Raises:
-        InputError: a model does not exist, is served though the settings load models here, or the
-            PRM does not fit the policy, or the policy gives no confidences and they are asked for.
+        InputError: a model does not exist, is served though the settings load models here, the PRM
+            does not fit the policy, the policy gives no confidences and they are asked for, or the
+            scorer needs executions and the domain has none.
     """
     _check_addresses(policy, prm, settings)
     found = [] if prm is None else [find_prm(prm)]
+    for scorer in found:
+        check_executions(scorer, settings.domain)
     if policy is not None:
         with reporter.status(f"looking for {policy}"):
             model = find_policy(policy, reporter.say)

@@ -14,7 +14,7 @@ import numpy as np
 
 from executor.answers.grader import Grader
 from executor.answers.voting import group
-from executor.outcome import SampleRecord, scores_of
+from executor.outcome import SampleRecord, ballots, scores_of
 from executor.strategy import Score
 from profiling.arrays import Floats, Ints
 from profiling.profiles.profiler import ProblemProfile
@@ -101,7 +101,7 @@ class Probes:
         scored = all(sample.rewards for sample in samples) and len(samples) > 0
         return cls(
             text=text,
-            answer_class=np.array(group([s.answer for s in samples], grader), dtype=np.int64),
+            answer_class=np.array(group(*ballots(samples, grader)), dtype=np.int64),
             tokens=np.array([max(1, s.n_tokens) for s in samples], dtype=np.float64),
             logprob=np.array([s.logprob for s in samples], dtype=np.float64),
             scores=np.column_stack([scores_of(samples, s) for s in _SCORES]) if scored else None,

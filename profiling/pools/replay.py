@@ -11,7 +11,7 @@ import numpy as np
 
 from executor.answers.grader import Grader
 from executor.answers.voting import Vote, group
-from executor.outcome import SampleRecord, scores_of
+from executor.outcome import SampleRecord, ballots, scores_of
 from executor.search import State
 from executor.strategy import FIRST, Score
 from profiling.arrays import Bools, Floats, Ints
@@ -81,10 +81,11 @@ class Pool:
                 With a cache, samples that several PRMs scored are grouped once.
             further: see `Pool`.
         """
-        answers = tuple(sample.answer for sample in samples)
+        counted, comparer = ballots(samples, grader)
+        answers = tuple(counted)
         classes_by_answers = {} if grouped is None else grouped
         if answers not in classes_by_answers:
-            classes_by_answers[answers] = group(answers, grader)
+            classes_by_answers[answers] = group(answers, comparer)
         steps = _distinct_steps(samples)
         return cls(
             correct=np.array([bool(sample.correct) for sample in samples]),

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import doctest
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,6 +23,7 @@ from executor.domains.registry import CODE
 from executor.errors import InputError
 from executor.problem import DOMAIN, PUBLIC_TESTS, Problem
 from executor.sandbox.suite import Pair, Source, Suite, Unit
+from profiling.problems.examples import examples
 from profiling.problems.records import Record, bad_character
 
 _QUESTIONS = ("prompt", "text", "question", "problem", "description")
@@ -73,9 +73,8 @@ def code_problem(record: Record) -> Problem:
         question += f"\n\nThe program must pass this test:\n\n{shown.source.strip()}"
     if suite.head.strip() and suite.head.strip() not in question:
         question += f"\n\n{suite.head.strip()}"
-    meta = _meta(record) | {DOMAIN: CODE}
-    if public:
-        meta[PUBLIC_TESTS] = replace(suite, units=public).to_json()
+    # Without public tests, what everybody may see is still the head and the function's name.
+    meta = _meta(record) | {DOMAIN: CODE, PUBLIC_TESTS: replace(suite, units=public).to_json()}
     return Problem(_identity(record), question, suite.to_json(), meta)
 
 
@@ -105,7 +104,7 @@ def _suites(record: Record) -> tuple[Suite, tuple[Unit, ...]]:
     else:
         units = tuple(Source(text) for text in _texts(record, "test"))
         head = head or _text(record, "prompt")
-        public = _examples(head, entry_point or "")
+        public = tuple(map(Source, examples(head, entry_point or "")))
     _check_sources(record, units, setup)
     return Suite(units, entry_point, head, setup), public
 
@@ -210,30 +209,6 @@ def _is_python(text: str) -> bool:
     try:
         ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
-
-
-def _examples(head: str, entry_point: str) -> tuple[Unit, ...]:
-    """Return the examples in a prompt (`>>> f(1)` and the value below) as tests."""
-    try:
-        functions = [one for one in ast.parse(head).body if isinstance(one, ast.FunctionDef)]
-        texts = [ast.get_docstring(one) or "" for one in functions if one.name == entry_point]
-        examples = doctest.DocTestParser().get_examples("\n\n".join(texts))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
-    tests = []
-    for one in examples:
-        call, want = one.source.strip(), one.want.strip()
-        if f"{entry_point}(" in call and want and _is_literal(want) and _is_python(f"({call})"):
-            tests.append(Source(f"assert {call} == {want}"))
-    return tuple(tests)
-
-
-def _is_literal(text: str) -> bool:
-    try:
-        ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return False
     return True
 

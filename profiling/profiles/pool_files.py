@@ -7,6 +7,7 @@ whose texts are not one's own to publish.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from executor.answers.grader import Grader
+from executor.domains.execution import Execution
 from executor.ledger import COLUMNS, TOKEN_COLUMNS
 from executor.models.confidence import PER_NAT
 from executor.outcome import Outcome, SampleRecord
@@ -38,6 +40,7 @@ from profiling.scorers.free import (
 
 _REWARDS = "rewards:"
 _CONFIDENCES = "confidences"
+_EXECUTION = "execution"
 
 
 def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -45,8 +48,9 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     The frame of samples has one row per sample, with the columns `problem` (uid), `sample`,
     `answer`, `correct`, `state`, `tokens` and `logprob` (nats), a column `confidences` (of each
-    token, nats) if they were recorded, and a column `rewards:PRM` with the
-    list of step rewards for each PRM that scored these samples. The frame of ledgers has one row
+    token, nats) if they were recorded, a column `execution` (`Execution.to_list` as JSON) if the
+    answers were run, and a column `rewards:PRM` with the list of step rewards for each PRM that
+    scored these samples. The frame of ledgers has one row
     per problem and PRM, with the columns `problem`, `prm` (empty for none), `samples`, and the
     tokens of `executor.ledger.Ledger`.
 
@@ -67,6 +71,8 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     samples = samples.drop(columns="rewards")
     if not samples[_CONFIDENCES].map(len).any():
         samples = samples.drop(columns=_CONFIDENCES)
+    if samples[_EXECUTION].isna().all():
+        samples = samples.drop(columns=_EXECUTION)
     # If several models have one name, the newest counts.
     newest = {spec.prm: spec for spec in specs if spec.prm is not None and _same_draws(spec, base)}
     for prm, spec in newest.items():
@@ -194,9 +200,10 @@ def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
     """Return the saved samples of one problem, with rewards if `prm` names a PRM."""
     rewards: Iterable[Sequence[float]] = rewards_of(rows, prm) if prm else [()] * len(rows)
     confidences = rows[_CONFIDENCES] if _CONFIDENCES in rows else [()] * len(rows)
+    executions = rows[_EXECUTION] if _EXECUTION in rows else [None] * len(rows)
     columns = (
         rows["answer"], rows["correct"], rows["state"], rows["tokens"], rows["logprob"], rewards,
-        confidences,
+        confidences, executions,
     )  # fmt: skip
     return tuple(
         SampleRecord(
@@ -208,9 +215,18 @@ def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
             logprob=float(logprob),
             rewards=tuple(map(float, values)),
             confidences=sure,
+            execution=_from_text(ran),
         )
-        for answer, correct, state, tokens, logprob, values, sure in zip(*columns, strict=True)
+        for answer, correct, state, tokens, logprob, values, sure, ran in zip(*columns, strict=True)
     )
+
+
+def _as_text(execution: Execution | None) -> str | None:
+    return None if execution is None else json.dumps(execution.to_list())
+
+
+def _from_text(text: str | None) -> Execution | None:
+    return None if pd.isna(text) else Execution.from_list(json.loads(str(text)))
 
 
 def stored_pools(
@@ -282,7 +298,7 @@ def _read(store: Store, spec: RunSpec) -> tuple[pd.DataFrame, pd.DataFrame]:
         counts = stored.outcome.ledger.to_dict()
         charged.append(
             {"problem": uid, "prm": spec.prm or "", "samples": len(stored.outcome.samples)}
-            | {COLUMNS[name]: count for name, count in counts.items()}
+            | {column: counts[name] for name, column in COLUMNS.items()}
         )
         rows += [
             {
@@ -295,6 +311,7 @@ def _read(store: Store, spec: RunSpec) -> tuple[pd.DataFrame, pd.DataFrame]:
                 "logprob": sample.logprob,
                 "rewards": list(sample.rewards),
                 _CONFIDENCES: sample.confidences,
+                _EXECUTION: _as_text(sample.execution),
                 "token_ids": sample.token_ids,
             }
             for number, sample in enumerate(stored.outcome.samples)

@@ -18,7 +18,7 @@ from executor.answers.voting import Vote, vote
 from executor.concurrency import in_thread
 from executor.errors import InputError
 from executor.ledger import Ledger
-from executor.outcome import Outcome, SampleRecord, grade, scores_of
+from executor.outcome import Outcome, SampleRecord, ballots, grade, scores_of
 from executor.problem import Problem, problem_uid
 from executor.run.admission import Admission
 from executor.run.runner import (
@@ -175,6 +175,8 @@ async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solve
     if before is not None:
         context.ledger = dataclasses.replace(before.ledger)
         responses = [restore(context, record) for record in before.samples]
+        if context.executions is not None:
+            context.executions.know((record.answer, record.execution) for record in before.samples)
     elif job.confidence is None:
         responses = await sample(context, job.n, where="profile")
     else:
@@ -183,11 +185,13 @@ async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solve
     if executor.prm is not None:
         responses = await score_all(context, responses)
     with grading_account() as account:
-        samples = await in_thread(partial(grade, responses, problem, executor.grader))
+        samples = await in_thread(
+            partial(grade, responses, problem, executor.grader, context.executions)
+        )
         chosen = None
         if samples:
-            answers = [record.answer for record in samples]
-            chosen = await in_thread(partial(vote, answers, None, Vote.MAJORITY, executor.grader))
+            answers, grader = ballots(samples, executor.grader)
+            chosen = await in_thread(partial(vote, answers, None, Vote.MAJORITY, grader))
     outcome = Outcome(
         problem=problem,
         answer=None if chosen is None else samples[chosen].answer,

@@ -1,7 +1,8 @@
-"""Scores that stored samples have without being scored: the policy's log-probabilities give them.
+"""Scores that stored samples have without being scored: what is stored with them gives them.
 
 Every profile is evidence on these scorers, whatever it was made for, if its samples hold what they
-need: all hold their log-probabilities, some the confidences of their tokens.
+need: all hold their log-probabilities, some the confidences of their tokens, and programs what they
+did on public tests.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from executor.errors import InputError
 from executor.models.confidence import TOP_LOGPROBS
 from executor.outcome import SampleRecord
 from executor.scorers.certainty import FREE, FreeScorer
+from executor.scorers.tests import PublicTests
 from executor.store.store import StoredOutcome
 from executor.strategy import Score
 from profiling.pools.replay import Rule
 
-FREE_SCORERS: Mapping[str, FreeScorer] = {kind.name: kind() for kind in FREE}
+FREE_SCORERS: Mapping[str, FreeScorer | PublicTests] = {
+    **{kind.name: kind() for kind in FREE},
+    PublicTests.name: PublicTests(),
+}
 """The free scorers by name."""
 FREE_RULES = (Score.LAST,)
 """A response has one score, so all rules are one."""
@@ -35,9 +40,14 @@ def further_rules(scorer: str | None) -> tuple[Rule, ...]:
 
 def can_score(samples: Sequence[SampleRecord], scorer: str) -> bool:
     """Whether samples hold what a free scorer needs."""
-    if FREE_SCORERS[scorer].needs != "confidences":
-        return True
-    return all(one.confidences or not one.n_tokens for one in samples)
+    match FREE_SCORERS[scorer].needs:
+        case "confidences":
+            return all(one.confidences or not one.n_tokens for one in samples)
+        case "executions":
+            ran = [one.execution for one in samples if one.answer is not None]
+            return bool(ran) and None not in ran
+        case _:
+            return True
 
 
 def missing(scorer: str, policy: str) -> InputError:
@@ -46,6 +56,11 @@ def missing(scorer: str, policy: str) -> InputError:
         return InputError(
             f"--scorer {scorer}: the samples of {policy} hold no confidences of their tokens; "
             f"record them with apportion profile --top-logprobs {TOP_LOGPROBS}"
+        )
+    if FREE_SCORERS[scorer].needs == "executions":
+        return InputError(
+            f"--scorer {scorer}: the samples of {policy} are no programs that were run on public "
+            f"tests; run those of a profile with apportion profile --scorer {scorer}"
         )
     return InputError(f"--scorer {scorer}: the samples of {policy} hold no log-probabilities")
 
@@ -56,24 +71,27 @@ def scored_free(samples: Sequence[SampleRecord], scorer: str) -> tuple[SampleRec
     Raises:
         InputError: a sample lacks what the scorer needs (`can_score`).
     """
-    score = FREE_SCORERS[scorer].score_tokens
-    return tuple(
-        replace(one, rewards=(score(one.logprob, one.n_tokens, one.confidences),))
-        for one in samples
-    )
+    return tuple(replace(one, rewards=(_score(one, FREE_SCORERS[scorer]),)) for one in samples)
+
+
+def _score(sample: SampleRecord, scorer: FreeScorer | PublicTests) -> float:
+    if isinstance(scorer, PublicTests):
+        return scorer.score_execution(sample.execution)
+    return scorer.score_tokens(sample.logprob, sample.n_tokens, sample.confidences)
 
 
 def stored_free(stored: StoredOutcome, scorers: Iterable[str]) -> Iterator[StoredOutcome]:
     """Yield the outcome of a profile as each free scorer would have scored it.
 
-    There is none for the scorer that did score it, none without log-probabilities and lengths,
-    which runs of other programs may lack, and none without confidences for scorers that need them.
+    There is none for the scorer that did score it, and none without what it needs: runs of other
+    programs may lack log-probabilities and lengths.
     """
     outcome = stored.outcome
-    if {"logprob", "n_tokens"} & outcome.unknown:
-        return
     ledger = replace(outcome.ledger, prm=0, prm_cached=0)
     for scorer in scorers:
+        executes = FREE_SCORERS[scorer].needs == "executions"
+        if not executes and {"logprob", "n_tokens"} & outcome.unknown:
+            continue
         if scorer != stored.run.prm and can_score(outcome.samples, scorer):
             scored = replace(outcome, samples=scored_free(outcome.samples, scorer), ledger=ledger)
             yield StoredOutcome(replace(stored.run, prm=scorer), scored, {})

@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from executor.answers.reasons import GradeReason
+from executor.domains.code.inputs import comparison
 from executor.domains.code.programs import completed, find_program, same_program
+from executor.domains.execution import NO_OUTPUT, Execution
 from executor.sandbox.sandbox import Limits, Sandbox
-from executor.sandbox.suite import Suite, Verdict, VerdictKind
+from executor.sandbox.suite import Pair, Suite, Verdict, VerdictKind
 
-_KEPT = 4096  # verdicts that are remembered: samples of a problem are often the same program
+T = TypeVar("T")
+
+_KEPT = 4096  # results that are remembered: samples of a problem are often the same program
 
 _REASONS = {
     VerdictKind.PASSED: GradeReason.TESTS_PASSED,
@@ -25,6 +29,29 @@ _REASONS = {
     VerdictKind.ENDED: GradeReason.PROGRAM_ENDED,
     VerdictKind.UNUSED: GradeReason.PROGRAM_UNUSED,
 }
+
+
+class _Remembered(Generic[T]):
+    """The newest results by program and tests; any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._results: OrderedDict[tuple[str, str], T] = OrderedDict()
+
+    def get(self, program: str, tests: str) -> T | None:
+        with self._lock:
+            return self._results.get((program, tests))
+
+    def put(self, program: str, tests: str, result: T) -> None:
+        with self._lock:
+            self._results[program, tests] = result
+            if len(self._results) > _KEPT:
+                self._results.popitem(last=False)
+
+
+def _output(verdict: Verdict) -> str:
+    """Return the output that a verdict tells of, or why there is none."""
+    return verdict.output or f"{NO_OUTPUT}{verdict.kind}"
 
 
 class CodeGrader:
@@ -42,8 +69,8 @@ class CodeGrader:
 
     def __init__(self, limits: Limits | None = None, *, unsafe: bool = False) -> None:
         self._sandbox = Sandbox(limits, unsafe=unsafe)
-        self._lock = threading.Lock()
-        self._verdicts: OrderedDict[tuple[str, str], Verdict] = OrderedDict()
+        self._verdicts: _Remembered[Verdict] = _Remembered()
+        self._executions: _Remembered[Execution] = _Remembered()
 
     @property
     def runs(self) -> int:
@@ -81,18 +108,33 @@ class CodeGrader:
 
     def verdict(self, answer: str, reference: str) -> Verdict:
         """Return the verdict of the first test that a program does not pass, else of the last."""
-        key = (answer, reference)
-        with self._lock:
-            known = self._verdicts.get(key)
+        known = self._verdicts.get(answer, reference)
         if known is None:
             suite = Suite.from_json(reference)
             program = completed(answer, suite.head, suite.entry_point)
             known = self._sandbox.run(program, suite, until_failed=True)[-1]
-            with self._lock:
-                self._verdicts[key] = known
-                if len(self._verdicts) > _KEPT:
-                    self._verdicts.popitem(last=False)
+            self._verdicts.put(answer, reference, known)
         return known
+
+    def execute(self, answer: str, shown: str) -> Execution:
+        """Run a program on its problem's public tests and inputs; see `Executing.execute`."""
+        known = self._executions.get(answer, shown)
+        if known is None:
+            suite, tests = comparison(shown)
+            program = completed(answer, suite.head, suite.entry_point)
+            verdicts = self._sandbox.run(program, suite, most_broken=1) if suite.units else ()
+            is_script = any(isinstance(one, Pair) for one in suite.units)
+            known = Execution(
+                tuple(one.passed for one in verdicts[:tests]),
+                tuple(map(_output, verdicts if is_script else verdicts[tests:])),
+            )
+            self._executions.put(answer, shown, known)
+        return known
+
+    def has_inputs(self, shown: str) -> bool:
+        """See `Executing.has_inputs`."""
+        suite, tests = comparison(shown)
+        return len(suite.units) > tests or any(isinstance(one, Pair) for one in suite.units)
 
     def close(self) -> None:
         """End the sandbox's processes; a later run starts new ones."""

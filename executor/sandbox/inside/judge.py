@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
+from executor.sandbox.inside.outputs import canonical
 from executor.sandbox.inside.remote import OF_PROGRAM, EndedError, Guest, Remote, program_error
 from executor.sandbox.inside.wire import Channel, ChannelError
 
@@ -34,6 +35,8 @@ SYNTAX = "syntax_error"
 ENDED = "ended"
 UNUSED = "unused"
 OUTPUT = "output"
+Reply = tuple[str, str, str]
+"""A verdict, its detail and the output; see `executor.sandbox.suite.Verdict`."""
 
 
 class Judge:
@@ -60,30 +63,35 @@ class Judge:
         self._load_error: Exception | None = None
         self._ready = False
 
-    def verdicts(self) -> Iterator[tuple[str, str]]:
-        """Yield a verdict and its detail for each unit; ends early if the guest cannot go on."""
+    def verdicts(self) -> Iterator[Reply]:
+        """Yield the verdict, detail and output of each unit, until the guest cannot go on."""
         for unit in self._request["units"]:
             if "stdin" in unit:
                 yield self._of_pair(unit)
                 return  # a guest runs one script
-            verdict = self._of_source(unit["source"])
+            verdict = self._of_source(unit["call" if "call" in unit else "source"], "call" in unit)
             yield verdict
             if verdict[0] == ENDED:
                 return
 
-    def _of_source(self, source: str) -> tuple[str, str]:
+    def _of_source(self, source: str, is_call: bool) -> Reply:
         self._guest.used = False
+        output = ""
         try:
             self._load()
             self._bind(source)
-            self._exercise(source)
+            self._prepare()
+            if is_call:
+                output = canonical(eval(compile(source, TESTS, "eval"), self._names))
+            else:
+                self._exercise(source)
         except EndedError:
-            return ENDED, "the process of the program ended"
+            return ENDED, "the process of the program ended", ""
         except BaseException as error:
-            return _verdict(error, self._loaded)
+            return (*_verdict(error, self._loaded), "")
         if not self._guest.used:
-            return UNUSED, "the tests used nothing of the program"
-        return PASSED, ""
+            return UNUSED, "the tests used nothing of the program", ""
+        return PASSED, "", output
 
     def _load(self) -> None:
         if self._load_error is not None:
@@ -97,12 +105,15 @@ class Judge:
             self._loaded = True
             _run_head(self._request["head"], self._names)
 
-    def _exercise(self, source: str) -> None:
-        """Run tests, and the functions among them that they only define."""
+    def _prepare(self) -> None:
+        """Run the statements before the first unit, once."""
         if not self._ready:
             self._bind(self._request["setup"])
             exec(compile(self._request["setup"], "setup.py", "exec"), self._names)
             self._ready = True
+
+    def _exercise(self, source: str) -> None:
+        """Run tests, and the functions among them that they only define."""
         entry = self._request["entry_point"]
         function = self._names.get(entry)
         linecache.cache[TESTS] = (len(source), None, source.splitlines(keepends=True), TESTS)
@@ -154,20 +165,23 @@ class Judge:
             if not isinstance(self._names[name], Remote):
                 self._guest.used = True
 
-    def _of_pair(self, unit: dict[str, Any]) -> tuple[str, str]:
+    def _of_pair(self, unit: dict[str, Any]) -> Reply:
         try:
             self._channel.send({"program": self._request["program"], "stdin": unit["stdin"]})
             output, reply = self._listen()
             if output is None:
-                return OUTPUT, f"more than {LONGEST_OUTPUT:,} bytes of output"
+                return OUTPUT, f"more than {LONGEST_OUTPUT:,} bytes of output", ""
             if reply is not None and "error" in reply:
-                return _verdict(program_error(reply), "SyntaxError" not in reply["error"])
+                error = program_error(reply)
+                return (*_verdict(error, "SyntaxError" not in reply["error"]), "")
         except (ChannelError, LookupError, TypeError, ValueError):
-            return ENDED, "the process of the program ended"
+            return ENDED, "the process of the program ended", ""
         shown = output.decode("utf-8", "replace")
+        written = canonical("\n".join(_lines(shown)))
         if _lines(shown) == _lines(unit["stdout"]):
-            return PASSED, ""
-        return FAILED, _short(f"for the input {unit['stdin']!r:.80} the output is {shown!r:.80}")
+            return PASSED, "", written
+        why = f"for the input {unit['stdin']!r:.80} the output is {shown!r:.80}"
+        return FAILED, _short(why), written
 
     def _listen(self) -> tuple[bytes | None, Any]:
         """Return what the program wrote, None if too much, and its last message, None if none."""
@@ -280,8 +294,8 @@ def run(control: Channel, guest: socket.socket, output: int, status: int) -> Non
         os._exit(GONE)
     os.write(status, b"s")
     judge = Judge(request, Channel(guest), guest.fileno(), output)
-    for kind, detail in judge.verdicts():
-        control.send({"verdict": kind, "detail": detail})
+    for kind, detail, written in judge.verdicts():
+        control.send({"verdict": kind, "detail": detail, "output": written})
         os.write(status, b"u")
     control.send({"done": True})
     os.write(status, b"d")

@@ -2,8 +2,8 @@
 
 Its stdin is a Unix socket. It reads one line, `{"isolation": str, "limits": {...}, "slot": int}`,
 and writes `{"ready": true}`, or `{"error": str}` if the system does not allow that isolation. Then
-each request is answered with a line `{"verdict": str, "detail": str}` for each unit of tests, and
-with `{"done": true}`, or with `{"broken": str}` if the run had to be ended.
+each request is answered with a line `{"verdict": str, "detail": str, "output": str}` for each unit
+of tests, and with `{"done": true}`, or with `{"broken": str}` if the run had to be ended.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from executor.ledger import Ledger
+from executor.ledger import COLUMNS, Ledger
 from planner.service.answering.answerer import QueryResult
 from planner.service.queue.fair_queue import FairQueue
 
@@ -158,5 +158,5 @@ class ServiceMetrics:
 
 def _count(counter: Counter, ledger: Ledger) -> None:
     for kind, tokens in ledger.to_dict().items():
-        if tokens and kind != "spared":
+        if tokens and kind in COLUMNS and kind != "spared":
             counter.labels(kind).inc(tokens)

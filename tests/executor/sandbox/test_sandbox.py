@@ -16,7 +16,7 @@ from executor.errors import InputError
 from executor.sandbox import sandbox as module
 from executor.sandbox.inside.warden import descendants
 from executor.sandbox.sandbox import Isolation, Limits, Sandbox
-from executor.sandbox.suite import Pair, Source, Suite, VerdictKind, all_passed
+from executor.sandbox.suite import Call, Pair, Source, Suite, VerdictKind, all_passed
 from tests.helpers.waiting import until
 
 pytestmark = pytest.mark.process
@@ -45,6 +45,35 @@ VERDICTS = [
 @pytest.mark.parametrize(("program", "expected"), VERDICTS)
 def test_each_test_has_a_verdict(sandbox: Sandbox, program: str, expected: list[str]) -> None:
     assert kinds(sandbox, program, SUITE) == expected
+
+
+def test_a_call_has_the_value_as_its_output(sandbox: Sandbox) -> None:
+    """Equal values have equal outputs, whatever the program says about them."""
+    lying = "class Any(int):\n    __hash__ = int.__hash__\n    __eq__ = lambda *_: True\n"
+    program = f"{lying}def add(a, b):\n    return {{Any(a): (a + b) / 1, 'all': {{b, a}}}}\n"
+    calls = Suite((Call("add(1, 2)"), Call("add(2, 0)"), Call("add()"), Call("1")), "add")
+    verdicts = sandbox.run(program, calls)
+    assert [one.kind.value for one in verdicts] == ["passed", "passed", "raised", "unused"]
+    same = sandbox.run("def add(a, b): return {'all': {a, b}, a: a + b}", calls)
+    assert [one.output for one in same] == [one.output for one in verdicts]
+    assert verdicts[0].output != verdicts[1].output
+    assert verdicts[2].output == verdicts[3].output == ""
+
+
+def test_a_script_s_output_is_told_with_its_verdict(sandbox: Sandbox) -> None:
+    pairs = Suite((Pair("1 2", "3\n"), Pair("1 2", "3 \n\n"), Pair("x", "0")))
+    program = "print(sum(map(int, input().split())))"
+    verdicts = sandbox.run(program, pairs)
+    assert [one.kind.value for one in verdicts] == ["passed", "passed", "raised"]
+    assert verdicts[0].output == verdicts[1].output == '"3"' and verdicts[2].output == ""
+
+
+def test_units_that_had_to_be_ended_stop_a_run(sandbox: Sandbox) -> None:
+    suite = Suite((Call("add(1, 2)"), Call("add(2, 2)"), Call("add(3, 2)")), "add")
+    program = "import os\ndef add(a, b):\n    return a if a < 2 else os._exit(0)\n"
+    before = sandbox.runs
+    kinds = [one.kind.value for one in sandbox.run(program, suite, most_broken=1)]
+    assert kinds == ["passed", "ended", "ended"] and sandbox.runs == before + 1
 
 
 CASE = """import unittest

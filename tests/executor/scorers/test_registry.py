@@ -23,7 +23,7 @@ from executor.testing.response_scorer_conformance import whole
 from tests.helpers import scorer_package
 
 Install = Callable[..., Path]
-OWN = ["mean-logprob", "deepconf-mean", "deepconf-tail", "deepconf-lowest"]
+OWN = ["mean-logprob", "deepconf-mean", "deepconf-tail", "deepconf-lowest", "tests"]
 
 
 @pytest.fixture

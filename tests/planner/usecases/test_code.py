@@ -11,27 +11,35 @@ from typing import Any
 
 import pytest
 
+from executor.answers.voting import Vote
 from executor.errors import InputError
 from executor.models.stopping import Finish
 from executor.policies.base import Draw
 from executor.policies.simulated import EOS_ID, SimulatedPolicy, simulated_problems
 from executor.run.runner import Executor
-from executor.strategy import Greedy, Majority
+from executor.sandbox.sandbox import Sandbox
+from executor.sandbox.suite import Suite
+from executor.scorers.tests import PublicTests
+from executor.strategy import BestOfN, Greedy, Majority
 from planner.choice.constraint import Constraint
 from planner.evidence.gathering import gather
 from planner.evidence.runs import current_runs, domain_of, evidence_domain
 from planner.plans.serialization import load_plan, save_plan
+from planner.runtime.model_ref import check_executions, find_prm
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.settings import SessionSettings
 from planner.usecases.measure import measure
 from planner.usecases.plan import plan
 from planner.usecases.profile import profile
+from planner.usecases.replay import replay
 from planner.usecases.run import run
+from profiling.problems.files import load_problems
 from tests.helpers.simulated_session import SimulatedSession
 
 pytestmark = pytest.mark.process
 
 SECRET = 98765
+SECRET_TEXT = str(SECRET)
 CODE = SessionSettings(domain="code")
 
 
@@ -50,7 +58,8 @@ class Programmer(SimulatedPolicy):
         rng: random.Random,
     ) -> Draw:  # fmt: skip
         right = greedy or rng.random() < self.chance
-        layout = rng.choice(["    return n + k", "    # the sum\n    return  n+k"])
+        layout = rng.choice(["    return n + k", "    # the sum\n    return  n+k",
+                             "    total = k\n    return total + n"])  # fmt: skip
         body = layout if right else f"    return n - {rng.randint(2, 9)}"
         text = f"So:\n```python\n{question.split('|')[1]}\n{body}\n```\n"
         return Draw((*self.tokens.encode(text), EOS_ID), Finish.EOS, -1.0)
@@ -69,7 +78,10 @@ class CodeSession(SimulatedSession):
         policy.asked = self.asked
         served: Any = policy
         self._loaded._policy = served
-        return replace(executor, policy=served, domain="code", digests={"policy": "a"})
+        digests = dict(executor.digests)
+        if executor.prm is None:
+            del digests["prm"]
+        return replace(executor, policy=served, domain="code", digests=digests)
 
 
 @pytest.fixture
@@ -105,17 +117,30 @@ def test_programs_are_graded_by_their_tests_all_the_way(
     assert 0.45 < profiled.pass_at_k[1] < 0.75 and profiled.pass_at_k[4] > 0.9
     samples = [sample for one in profiled.problems for sample in one.outcome.samples]
     assert all(sample.answer and sample.answer.startswith("def f") for sample in samples)
-    assert [s.correct for s in samples] == ["n + k" in s.text or "n+k" in s.text for s in samples]
-    # Votes count programs together that differ in layout alone.
+    assert [s.correct for s in samples] == ["n - " not in s.text for s in samples]
+    # What they do on public inputs is stored with them, and each program was charged once.
+    for one in profiled.problems:
+        records = one.outcome.samples
+        assert one.outcome.ledger.executions == len({record.answer for record in records})
+        assert len({record.behaviour for record in records if record.correct}) <= 1
+        passed = [record.execution and record.execution.public for record in records]
+        assert passed == [(record.correct,) for record in records]
+    # Votes count programs together that do the same.
     measured = measure(problems, [Greedy(), Majority(8)], policy="p", session=session)
     assert measured.runs[0].accuracy == 1 and measured.runs[1].accuracy > 0.8
 
     # Nobody saw a hidden test, and evidence knows its domain.
-    assert session.asked and not any(str(SECRET) in text for text in session.asked)
+    assert session.asked and not any(SECRET_TEXT in text for text in session.asked)
     runs = session.store.runs()
     assert {domain_of(spec) for spec in runs} == {evidence_domain(runs)} == {"code"}
     frame = gather(session.store, session.grader)
     assert frame["problem"].nunique() == 20 and "measured" in set(frame["source"])
+
+    # The scorer replays from these samples, and every right program passes the public test here.
+    surface = replay(runs[0].policy, "tests", k=[4], store=session.store_url)
+    accuracy = {str(one.rule): one.accuracy for one in surface.points if one.difficulty == "all"}
+    assert accuracy["max last"] == pytest.approx(accuracy["pass"])
+    assert accuracy["pass"] > accuracy["majority"] > 0.8
 
     made = plan(runs[0].policy, constraint=Constraint(budget=8), store=session.store_url).plan
     assert made.domain == "code"
@@ -123,6 +148,42 @@ def test_programs_are_graded_by_their_tests_all_the_way(
     assert load_plan(tmp_path / "plan.json").domain == "code"
     answered = run(problems, plan=made, policy="p", session=session)
     assert answered.runs[0].summary.accuracy > 0.8
+
+
+@pytest.mark.long
+def test_a_scorer_sees_no_hidden_test(
+    session: CodeSession, problems: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+    score, run_in_sandbox = PublicTests.score_responses, Sandbox.run
+
+    async def spy(self: Any, question: str, responses: Any, *, ledger: Any) -> list[float]:
+        given.extend((question, *map(repr, responses)))
+        return await score(self, question, responses, ledger=ledger)
+
+    def watched(self: Any, program: str, suite: Suite, **options: Any) -> Any:
+        verdicts = run_in_sandbox(self, program, suite, **options)
+        if not options.get("until_failed"):  # not to grade
+            given.extend((repr(suite), repr(verdicts)))
+        return verdicts
+
+    monkeypatch.setattr(PublicTests, "score_responses", spy)
+    monkeypatch.setattr(Sandbox, "run", watched)
+    few = load_problems(problems)[:3]
+    profiled = profile(few, policy="p", prm="tests", max_samples=4, session=session)
+    assert len(given) > 6 and all(SECRET_TEXT in str(one.answer) for one in few)
+    assert not any(SECRET_TEXT in text for text in given)
+    for one in profiled.problems:
+        for record in one.outcome.samples:
+            assert record.rewards == (float(bool(record.correct)),)
+    best = measure(few, [BestOfN(4, vote=Vote.MAX)], policy="p", prm="tests", session=session)
+    assert best.runs[0].accuracy == 1
+
+
+def test_only_answers_that_run_can_be_scored_by_tests() -> None:
+    check_executions(find_prm("tests"), "code")
+    with pytest.raises(InputError, match="answers of the domain maths are not run"):
+        check_executions(find_prm("tests"), "maths")
 
 
 @pytest.mark.long
@@ -147,7 +208,5 @@ def test_evidence_is_of_one_domain(session: CodeSession, problems: Path, tmp_pat
 
 
 def test_problems_of_two_domains_are_no_run(session: CodeSession, problems: Path) -> None:
-    from profiling.problems.files import load_problems
-
     with pytest.raises(InputError, match="expected one domain a run"):
         profile([*load_problems(problems), *simulated_problems(1)], policy="p", session=session)
