@@ -29,7 +29,7 @@ from planner.report.document import (
     Text,
     Weight,
 )
-from planner.report.notes import unit_words
+from planner.report.wording import unit_words
 from profiling.pass_rate import LEVELS
 
 FRONT = "Pareto front"

@@ -36,8 +36,9 @@ from planner.report.document import (
     Weight,
 )
 from planner.report.models_wording import printed_pair
-from planner.report.notes import sentence, unit_words, word
+from planner.report.notes import sentence, word
 from planner.report.plots import STYLES
+from planner.report.wording import unit_words
 
 _OTHERS = "other models"  # those that the answer does not name share one colour
 

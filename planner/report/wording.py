@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -35,6 +35,7 @@ _SCORES = {
     Score.MEAN: "mean step reward",
     Score.PROD: "product of step rewards",
 }
+_UNITS = {"flops": "FLOPs", "usd": "USD", "kwh": "kWh", "gpu_hours": "GPU-hours"}
 _MANY = 1e7  # from here on numbers are written as powers of ten
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -96,6 +97,32 @@ def sentence(clause: str) -> str:
     first = clause.split(" ", 1)[0]
     start = clause if "(" in first or "_" in first else clause[:1].upper() + clause[1:]
     return start if start.endswith((".", "!", "?")) else f"{start}."
+
+
+def unit_words(unit: str) -> str:
+    """A unit of cost as people write it."""
+    return _UNITS.get(unit, unit)
+
+
+def times_the(ratio: float | None, unit: str) -> str:
+    """A cost as a multiple of the choice's: `1.05 times the FLOPs`; None: both cost nothing."""
+    times = "1" if ratio is None else f"{ratio:.3g}"
+    if ratio is not None and times == "1":
+        times = f"{ratio:.4g}"  # cost may have decided between two that are nearly equal
+    return (
+        f"the same {unit_words(unit)}" if times == "1" else f"{times} times the {unit_words(unit)}"
+    )
+
+
+def percent(share: float) -> str:
+    """A share with up to four digits: `99.38%`."""
+    return f"{100 * share:.4g}%"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def plural(number: int, noun: str) -> str:

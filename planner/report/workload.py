@@ -27,7 +27,7 @@ from planner.report.document import (
     Table,
     Text,
 )
-from planner.report.notes import unit_words
+from planner.report.wording import unit_words
 from planner.workloads.allocation import (
     Division,
     Option,

@@ -19,8 +19,8 @@ from planner.cli.commands import common
 from planner.cli.console import EMPTY, Output, count, share
 from planner.prediction.beta import PERCENT
 from planner.report.models_wording import against_answer, printed_pair
-from planner.report.notes import essential, times_the, unit_words, word
-from planner.report.wording import label, rests_on
+from planner.report.notes import essential, word
+from planner.report.wording import label, rests_on, times_the, unit_words
 from planner.usecases.recommend import recommend, to_dict
 from profiling.pass_rate import ALL
 

@@ -1,0 +1,1 @@
+"""The clauses of notes, by what the notes are about."""
