@@ -44,6 +44,8 @@ class SampleRecord:
         confidences: confidence of each token (`executor.models.confidence`), in nats; empty if they
             were not recorded.
         execution: what the answer does on what everybody may see; None if it was not executed.
+        certainty: sum of the certainties of its tokens, in nats (`FusedRows.certainty`); None if
+            the policy did not say.
     """
 
     text: str
@@ -57,6 +59,7 @@ class SampleRecord:
     token_ids: tuple[int, ...] = ()
     confidences: tuple[float, ...] = ()
     execution: Execution | None = None
+    certainty: float | None = None
 
     @property
     def behaviour(self) -> str | None:
@@ -136,6 +139,7 @@ def grade(
                 token_ids=token_ids,
                 confidences=response.confidences,
                 execution=ran[answer],
+                certainty=response.certainty,
             )
         )
     return records

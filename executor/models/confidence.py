@@ -66,3 +66,20 @@ def check_top_logprobs(number: int, location: str) -> None:
             f"--top-logprobs is {number}; expected at most {vocabulary}, the vocabulary of "
             f"{location}"
         )
+
+
+def check_certainty(location: str) -> None:
+    """Check that a policy says how certain it is over its whole vocabulary.
+
+    Args:
+        location: checkpoint folder or hub id of the policy.
+
+    Raises:
+        InputError: it holds no mean of its output matrix's rows.
+    """
+    fused = fused_policy(location)
+    if fused is None or fused.rows.mean is None:
+        raise InputError(
+            f"policy {location}: does not say how certain it is over its whole vocabulary; "
+            "expected a policy that holds a reward head, as apportion fit-prm --fuse makes one"
+        )

@@ -1,8 +1,9 @@
 """Policies whose output matrix holds a reward head: where it lies and how it is read.
 
-Two rows of the matrix belong to no token. One holds the weight of a linear reward head, the other
-zeros. With each token that it writes, vLLM reports the log-probabilities of both rows; their
-difference is the head's logit at the state that wrote the token. Sampling never takes the rows.
+Rows of the matrix belong to no token. One holds the weight of a linear reward head, another one
+zeros. With each token that it writes, vLLM reports the log-probabilities of both; their difference
+is the head's logit at the state that wrote the token. A third row holds the mean of the rows of the
+policy, so that its log-probability is the mean over the vocabulary. Sampling never takes the rows.
 """
 
 from __future__ import annotations
@@ -28,25 +29,37 @@ _MOST_OF_CAP = 1 - 1e-6
 
 @dataclass(frozen=True, slots=True)
 class FusedRows:
-    """The two rows of a policy's output matrix that belong to its reward head.
+    """The rows of a policy's output matrix that belong to its reward head.
 
     Attributes:
         zero: index of the row of zeros.
         head: index of the row that holds the head's weight.
         base: digest of the policy's checkpoint without the head (`checkpoint_digest`).
         softcap: c if the policy turns each logit x into c tanh(x / c); None if it does not.
+        mean: index of the row that holds the mean of the policy's own rows; None if there is none:
+            a capped logit of the mean is not the mean of capped logits, and checkpoints of before
+            have no such row.
+        vocabulary: number of the policy's own rows, without those that the head took from rows of
+            no token; 0 without their mean.
     """
 
     zero: int
     head: int
     base: str
     softcap: float | None = None
+    mean: int | None = None
+    vocabulary: int = 0
+
+    @property
+    def indices(self) -> list[int]:
+        """The rows in the order in which they are reported."""
+        return [self.zero, self.head] + ([] if self.mean is None else [self.mean])
 
     def sampling(self) -> dict[str, Any]:
-        """Return vLLM's sampling parameters that report both rows, in this order, and mask them."""
+        """Return vLLM's sampling parameters that report the rows (`indices`) and mask them."""
         return {
-            "logprob_token_ids": [self.zero, self.head],
-            "logit_bias": {self.zero: _MASK, self.head: _MASK},
+            "logprob_token_ids": self.indices,
+            "logit_bias": dict.fromkeys(self.indices, _MASK),
         }
 
     def readings(self, zero: Sequence[float], head: Sequence[float]) -> tuple[float, ...]:
@@ -64,14 +77,32 @@ class FusedRows:
         return self.softcap * math.atanh(share)
 
     @staticmethod
-    def taken(zero: Sequence[float], head: Sequence[float]) -> float:
+    def taken(rows: Sequence[Sequence[float]]) -> float:
         """Return what the rows take from the log-probability of a draw, in nats; at least 0.
 
-        The policy without the rows gives each token the probability p / (1 - z - h), if with them
-        it gives the token p and the rows z and h. The result is the sum of -log(1 - z - h).
+        The policy without the rows gives each token the probability p / (1 - r), if with them it
+        gives the token p and the rows r together. The result is the sum of -log(1 - r).
+
+        Args:
+            rows: log-probabilities of the rows beside each token, shape `(rows, tokens)`.
         """
-        both = (math.exp(z) + math.exp(h) for z, h in zip(zero, head, strict=True))
-        return -math.fsum(math.log1p(-min(share, 1 - 1e-6)) for share in both)
+        together = (math.fsum(map(math.exp, one)) for one in zip(*rows, strict=True))
+        return -math.fsum(math.log1p(-min(share, 1 - 1e-6)) for share in together)
+
+    def certainty(self, rows: Sequence[Sequence[float]]) -> float | None:
+        """Return the certainty of a draw, in nats: the sum over its tokens; None without the mean.
+
+        The certainty of a token is the Kullback-Leibler divergence of the policy's distribution p
+        from the uniform one u, KL(u | p) = -log V - mean of log p over the vocabulary of V (Kang,
+        Zhao and Song, "Scalable Best-of-N Selection via Self-Certainty", arXiv 2502.18581).
+
+        Args:
+            rows: see `taken`.
+        """
+        if self.mean is None:
+            return None
+        _, _, mean = rows
+        return -math.fsum(mean) - self.taken(rows) - len(mean) * math.log(self.vocabulary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class Draw:
             for each token, at the state that wrote it; empty if the policy holds no head.
         confidences: confidence of each token, in nats (`executor.models.confidence`); empty if the
             request did not ask for them.
+        certainty: sum of the certainties of its tokens, in nats (`FusedRows.certainty`); None if
+            the policy does not say.
     """
 
     token_ids: tuple[int, ...]
@@ -44,6 +46,7 @@ class Draw:
     logprob: float
     readings: tuple[float, ...] = ()
     confidences: tuple[float, ...] = ()
+    certainty: float | None = None
 
 
 # Receives the index and the draw of a child as soon as it has ended, on the event loop.
@@ -102,14 +105,21 @@ def draw_of(
     Args:
         token_ids, finish: see `Draw`.
         logprob: sum of the log-probabilities of its tokens beside those of the head's rows.
-        beside: log-probabilities beside the tokens, each of shape `(tokens,)`: of the rows `zero`
-            and `head` of a reward head, or else of the likeliest tokens, if they were asked for.
+        beside: log-probabilities beside the tokens, each of shape `(tokens,)`: of the rows of a
+            reward head (`FusedRows.indices`), or else of the likeliest tokens, if they were asked
+            for.
         rows: rows of the policy's reward head; None if it holds none.
     """
     if rows is None:
         return Draw(token_ids, finish, logprob, confidences=token_confidences(beside))
-    zero, head = beside
-    return Draw(token_ids, finish, logprob + rows.taken(zero, head), rows.readings(zero, head))
+    zero, head = beside[:2]
+    return Draw(
+        token_ids,
+        finish,
+        logprob + rows.taken(beside),
+        rows.readings(zero, head),
+        certainty=rows.certainty(beside),
+    )
 
 
 async def read_head(policy: Policy, prompt_ids: Sequence[int], ledger: Ledger) -> float:

@@ -20,11 +20,12 @@ from executor.models.confidence import TOP_LOGPROBS
 from executor.models.tokens import Step, Tokens
 from executor.strategy import STEP_SEARCHES, Strategy
 
-Needs = Literal["model", "logprobs", "confidences", "executions", "nothing"]
+Needs = Literal["model", "logprobs", "confidences", "certainty", "executions", "nothing"]
 """What a scorer needs besides the text: a model of its own, whose tokens are charged; the policy's
 log-probabilities, which sampling gives anyway; the confidence of each token, for which the policy
-must be asked (`executor.models.confidence`); executions of the answers, which only some domains
-have (`executor.domains.execution`); or nothing."""
+must be asked (`executor.models.confidence`); the certainty of the response, which only policies say
+that hold a reward head (`executor.models.fused`); executions of the answers, which only some
+domains have (`executor.domains.execution`); or nothing."""
 
 
 class Scorer(Protocol):
@@ -103,6 +104,8 @@ class WholeResponse:
             were not recorded.
         execution: what its answer does on what everybody may see; None without an answer, or if it
             was not executed, which is done for scorers that need it.
+        certainty: sum of the certainties of its tokens, in nats (`FusedRows.certainty`); None if
+            the policy does not say.
     """
 
     text: str
@@ -111,6 +114,7 @@ class WholeResponse:
     finished: bool
     confidences: tuple[float, ...] = ()
     execution: Execution | None = None
+    certainty: float | None = None
 
 
 class ResponseScorer(Scorer, Protocol):

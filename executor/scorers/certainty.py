@@ -17,6 +17,10 @@ from executor.errors import InputError
 from executor.models.confidence import LARGEST_CONFIDENCE, TOP_LOGPROBS
 from executor.scorers.base import Needs, PlainResponseScorer, WholeResponse
 
+NO_CERTAINTY = (
+    "samples hold no certainty over the whole vocabulary; draw them with a policy that holds a "
+    "reward head (apportion fit-prm --fuse)"
+)
 _WINDOW = 2048  # tokens
 _WINDOWS = 4  # fewest windows of a response
 
@@ -24,22 +28,31 @@ _WINDOWS = 4  # fewest windows of a response
 class FreeScorer(PlainResponseScorer):
     """Base of the scorers of this module, which score stored samples as they score new ones."""
 
-    def score_tokens(self, logprob: float, n_tokens: int, confidences: Sequence[float]) -> float:
+    def score_tokens(
+        self,
+        logprob: float,
+        n_tokens: int,
+        confidences: Sequence[float],
+        certainty: float | None = None,
+    ) -> float:
         """Return the score of a response, in [0, 1]; 0 for a response without tokens.
 
         Args:
             logprob: log-probability of its tokens, in nats.
             n_tokens: number of its tokens.
             confidences: confidence of each token, in nats; empty if they were not recorded.
+            certainty: sum of the certainties of its tokens, in nats; None if it is not known.
 
         Raises:
-            InputError: the scorer needs confidences, and there are none.
+            InputError: the scorer needs what is not there.
         """
         raise NotImplementedError(f"scorer {self.name}: override score_tokens")
 
     def score_response(self, question: str, response: WholeResponse) -> float:
         """See `PlainResponseScorer.score_response`."""
-        return self.score_tokens(response.logprob, len(response.token_ids), response.confidences)
+        return self.score_tokens(
+            response.logprob, len(response.token_ids), response.confidences, response.certainty
+        )
 
 
 class MeanLogprob(FreeScorer):
@@ -57,7 +70,13 @@ class MeanLogprob(FreeScorer):
     name = "mean-logprob"
     needs: Needs = "logprobs"
 
-    def score_tokens(self, logprob: float, n_tokens: int, confidences: Sequence[float]) -> float:
+    def score_tokens(
+        self,
+        logprob: float,
+        n_tokens: int,
+        confidences: Sequence[float],
+        certainty: float | None = None,
+    ) -> float:
         """See `FreeScorer.score_tokens`.
 
         A log-probability that is not a number says nothing for the response: it is worth 0.
@@ -68,13 +87,46 @@ class MeanLogprob(FreeScorer):
         return math.exp(min(0.0, logprob / n_tokens))
 
 
+class SelfCertainty(FreeScorer):
+    """The mean certainty of a response's tokens (`FusedRows.certainty`).
+
+    Self-certainty is that of Kang, Zhao and Song, "Scalable Best-of-N Selection for Large Language
+    Models via Self-Certainty" (arXiv 2502.18581, Sec. 4): the mean over tokens of KL(u | p), p over
+    the whole vocabulary at temperature 1. The authors rank by it, and hold Borda votes of power p.
+    Here it is divided by `LARGEST_CONFIDENCE`, which changes neither ranks nor weighted votes.
+    """
+
+    name = "self-certainty"
+    needs: Needs = "certainty"
+
+    def score_tokens(
+        self,
+        logprob: float,
+        n_tokens: int,
+        confidences: Sequence[float],
+        certainty: float | None = None,
+    ) -> float:
+        """See `FreeScorer.score_tokens`."""
+        if not n_tokens:
+            return 0.0
+        if certainty is None:
+            raise InputError(f"scorer {self.name}: {NO_CERTAINTY}")
+        return min(1.0, max(0.0, certainty / n_tokens / LARGEST_CONFIDENCE))
+
+
 class DeepConfMean(FreeScorer):
     """The mean confidence of a response's tokens: the average trace confidence of DeepConf."""
 
     name = "deepconf-mean"
     needs: Needs = "confidences"
 
-    def score_tokens(self, logprob: float, n_tokens: int, confidences: Sequence[float]) -> float:
+    def score_tokens(
+        self,
+        logprob: float,
+        n_tokens: int,
+        confidences: Sequence[float],
+        certainty: float | None = None,
+    ) -> float:
         """See `FreeScorer.score_tokens`."""
         if not n_tokens:
             return 0.0
@@ -134,5 +186,7 @@ def window(n_tokens: int) -> int:
     return min(_WINDOW, -(-n_tokens // _WINDOWS))
 
 
-FREE: tuple[type[FreeScorer], ...] = (MeanLogprob, DeepConfMean, DeepConfTail, DeepConfLowest)
+FREE: tuple[type[FreeScorer], ...] = (
+    MeanLogprob, SelfCertainty, DeepConfMean, DeepConfTail, DeepConfLowest,
+)  # fmt: skip
 """All scorers of this module."""

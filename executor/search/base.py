@@ -48,6 +48,7 @@ class Response:
         branches: `(serial, tokens)` of its draws in a tree search; responses with a common
             beginning share its draws, so that each token is charged once.
         confidences: confidence of each of its tokens (`Draw.confidences`); empty if not asked for.
+        certainty: see `Draw.certainty`.
     """
 
     steps: tuple[Step, ...] = ()
@@ -56,6 +57,7 @@ class Response:
     logprob: float = 0.0
     branches: tuple[tuple[int, int], ...] = ()
     confidences: tuple[float, ...] = ()
+    certainty: float | None = None
 
     @property
     def token_ids(self) -> list[int]:
@@ -265,7 +267,9 @@ class Context:
             if key not in self._judged and key not in new:
                 text, done = begun + one.text, one.state is State.FINISHED
                 ran = await self._executed(text) if done else None
-                new[key] = WholeResponse(text, key, one.logprob, done, one.confidences, ran)
+                new[key] = WholeResponse(
+                    text, key, one.logprob, done, one.confidences, ran, one.certainty
+                )
         if new:
             asked = self.problem.with_turns
             scores = await scores_of_responses(self.prm, asked, [*new.values()], self.ledger)

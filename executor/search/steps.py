@@ -69,8 +69,16 @@ async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: st
             draw.logprob + more[0].logprob,
             draw.readings + more[0].readings,
             draw.confidences + more[0].confidences,
+            certainty_of(draw, more[0]),
         )
     return draw
+
+
+def certainty_of(before: Draw | Response, draw: Draw) -> float | None:
+    """Return the certainty of both together; None if that of one is not known."""
+    if before.certainty is None or draw.certainty is None:
+        return None
+    return before.certainty + draw.certainty
 
 
 def _append(context: Context, parent: Response, draw: Draw) -> Response:
@@ -88,6 +96,7 @@ def _append(context: Context, parent: Response, draw: Draw) -> Response:
         logprob=parent.logprob + draw.logprob,
         branches=(*parent.branches, (next(context.serials), len(draw.token_ids))),
         confidences=parent.confidences + draw.confidences,
+        certainty=certainty_of(parent, draw) if parent.steps else draw.certainty,
     )
     if draw.finish is Finish.EOS:
         return replace(child, state=State.FINISHED)

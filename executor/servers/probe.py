@@ -109,7 +109,7 @@ def probe_policy(
 def _reports(client: httpx.Client, url: str, body: dict[str, Any], rows: FusedRows) -> None:
     """Check that a server reports the log-probabilities of a head's rows."""
     answer = _post(client, url, "/v1/completions", body | logprobs(rows), "policy")
-    asked = {f"token_id:{row}" for row in (rows.zero, rows.head)}
+    asked = {f"token_id:{row}" for row in rows.indices}
     try:
         (top,) = answer.json()["choices"][0]["logprobs"]["top_logprobs"]
         reported = asked <= set(top)

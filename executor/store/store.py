@@ -32,11 +32,13 @@ from executor.store.executed import executed_samples, executions_of
 from executor.store.pending import Bounds, Pending, find, keep, prune
 from executor.store.tables import ARTEFACTS, OUTCOMES, PROBLEMS, RUNS, SAMPLES
 
-# Keys of a note: the names of unknown counts, the number of pairs that were not compared, and what
-# only problems have whose answers run: the number of executions, and those of the samples.
+# Keys of a note: the names of unknown counts, the number of pairs that were not compared, the
+# certainties of samples whose policy says them, and what only problems have whose answers run: the
+# number of executions, and those of the samples.
 _UNKNOWN, _UNCOMPARED = "unknown", "uncompared"
-_EXECUTIONS, _EXECUTED = "executions", "executed"
-_SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord) if f.name != "execution")
+_EXECUTIONS, _EXECUTED, _CERTAINTIES = "executions", "executed", "certainties"
+_NOTED = {"execution", "certainty"}  # of a sample, kept in the note of its problem
+_SAMPLE = tuple(f.name for f in dataclasses.fields(SampleRecord) if f.name not in _NOTED)
 _LONGEST_NAME = 300  # characters of an artefact's name; PostgreSQL's indexes hold 2,700 bytes
 _ATTEMPTS = 10  # to replace a run that other processes replace at the same time
 
@@ -263,7 +265,7 @@ class Store:
                 answer=row[OUTCOMES.c.answer],
                 correct=row["correct"],
                 chosen=row["chosen"],
-                samples=executed_samples(by_problem.get(uid, ()), row["note"].get(_EXECUTED)),
+                samples=_with_noted(by_problem.get(uid, ()), row["note"]),
                 ledger=Ledger(
                     executions=row["note"].get(_EXECUTIONS, 0),
                     **{name: row[column] for name, column in COLUMNS.items()},
@@ -380,6 +382,20 @@ class Store:
         return by_problem
 
 
+def _with_noted(
+    samples: Sequence[SampleRecord], note: Mapping[str, Any]
+) -> tuple[SampleRecord, ...]:
+    """Return samples with what the note of their problem holds of them (`_NOTED`)."""
+    executed = executed_samples(samples, note.get(_EXECUTED))
+    certainties = note.get(_CERTAINTIES)
+    if certainties is None or not executed:
+        return executed
+    return tuple(
+        dataclasses.replace(one, certainty=certainty)
+        for one, certainty in zip(executed, certainties, strict=True)
+    )
+
+
 def _register(connection: Connection, spec: RunSpec) -> bool:
     """Insert a run, unless it exists; return whether it is new."""
     values = {
@@ -426,6 +442,10 @@ def _insert(
         lacks[_EXECUTIONS] = outcome.ledger.executions
     if executed := executions_of(outcome.samples):
         lacks[_EXECUTED] = executed
+    if any(one.certainty is not None for one in outcome.samples):
+        lacks[_CERTAINTIES] = [
+            None if one.certainty is None else round(one.certainty, 3) for one in outcome.samples
+        ]
     values = {
         "run_id": run_id,
         "problem_uid": uid,

@@ -15,9 +15,12 @@ QUESTION = "What is 3 + 4?"
 
 
 def whole(text: str, logprob: float = -1.0, *, finished: bool = True) -> WholeResponse:
-    """Return a response whose tokens are the characters of its text; each has a confidence."""
+    """Return a response whose tokens are the characters of its text, with their confidences."""
     token_ids = tuple(map(ord, text))
-    return WholeResponse(text, token_ids, logprob, finished, tuple(id / 10 for id in token_ids))
+    confidences = tuple(id / 10 for id in token_ids)
+    return WholeResponse(
+        text, token_ids, logprob, finished, confidences, certainty=sum(confidences)
+    )
 
 
 class ResponseScorerConformance:

@@ -11,7 +11,7 @@ from executor.errors import InputError
 from executor.files import is_folder
 from executor.loading import portable, resolve
 from executor.models.checkpoint import Checkpoint, Role
-from executor.models.confidence import check_top_logprobs
+from executor.models.confidence import check_certainty, check_top_logprobs
 from executor.models.fused import FusedPolicy, fused_policy, policy_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
 from executor.scorers.base import top_logprobs_for
@@ -111,14 +111,17 @@ def check_fit(policy: ModelRef, prm: ModelRef) -> None:
 
 
 def check_confidences(policy: ModelRef, prm: ModelRef | None, asked: int | None) -> None:
-    """Check that a policy gives the confidences that are asked for, or that its scorer needs.
+    """Check that a policy gives the confidences that are asked for, and what its scorer needs.
 
     Raises:
         InputError: it does not.
     """
-    number = top_logprobs_for(asked, None if prm is None else needs_of(prm.name))
+    needs = None if prm is None else needs_of(prm.name)
+    number = top_logprobs_for(asked, needs)
     if number is not None:
         check_top_logprobs(number, policy.location)
+    if needs == "certainty":
+        check_certainty(policy.location)
 
 
 def check_executions(prm: ModelRef | None, domain: str) -> None:

@@ -40,7 +40,7 @@ from profiling.scorers.free import (
 
 _REWARDS = "rewards:"
 _CONFIDENCES = "confidences"
-_EXECUTION = "execution"
+_EXECUTION, _CERTAINTY = "execution", "certainty"
 
 
 def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -49,10 +49,10 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     The frame of samples has one row per sample, with the columns `problem` (uid), `sample`,
     `answer`, `correct`, `state`, `tokens` and `logprob` (nats), a column `confidences` (of each
     token, nats) if they were recorded, a column `execution` (`Execution.to_list` as JSON) if the
-    answers were run, and a column `rewards:PRM` with the list of step rewards for each PRM that
-    scored these samples. The frame of ledgers has one row
-    per problem and PRM, with the columns `problem`, `prm` (empty for none), `samples`, and the
-    tokens of `executor.ledger.Ledger`.
+    answers were run, a column `certainty` (nats) if a policy with a reward head wrote them, and a
+    column `rewards:PRM` with the list of step rewards for each PRM that scored these samples. The
+    frame of ledgers has one row per problem and PRM, with the columns `problem`, `prm` (empty for
+    none), `samples`, and the tokens of `executor.ledger.Ledger`.
 
     Raises:
         ValueError: there is no profile without a PRM, or a PRM scored other samples.
@@ -73,6 +73,7 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         samples = samples.drop(columns=_CONFIDENCES)
     if samples[_EXECUTION].isna().all():
         samples = samples.drop(columns=_EXECUTION)
+    certain = samples.pop(_CERTAINTY)
     # If several models have one name, the newest counts.
     newest = {spec.prm: spec for spec in specs if spec.prm is not None and _same_draws(spec, base)}
     for prm, spec in newest.items():
@@ -82,7 +83,10 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
                 f"policy {policy}: {prm} scored other samples than the newest profile has"
             )
         samples[f"{_REWARDS}{prm}"] = scored["rewards"]
+        certain = certain.fillna(scored[_CERTAINTY])
         ledgers = pd.concat([ledgers, charged], ignore_index=True)
+    if certain.notna().any():
+        samples[_CERTAINTY] = certain.astype("float64")
     return samples, ledgers
 
 
@@ -200,10 +204,11 @@ def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
     """Return the saved samples of one problem, with rewards if `prm` names a PRM."""
     rewards: Iterable[Sequence[float]] = rewards_of(rows, prm) if prm else [()] * len(rows)
     confidences = rows[_CONFIDENCES] if _CONFIDENCES in rows else [()] * len(rows)
+    certainties = rows[_CERTAINTY] if _CERTAINTY in rows else [None] * len(rows)
     executions = rows[_EXECUTION] if _EXECUTION in rows else [None] * len(rows)
     columns = (
         rows["answer"], rows["correct"], rows["state"], rows["tokens"], rows["logprob"], rewards,
-        confidences, executions,
+        confidences, executions, certainties,
     )  # fmt: skip
     return tuple(
         SampleRecord(
@@ -216,8 +221,11 @@ def _records(rows: pd.DataFrame, prm: str | None) -> tuple[SampleRecord, ...]:
             rewards=tuple(map(float, values)),
             confidences=sure,
             execution=_from_text(ran),
+            certainty=None if pd.isna(certain) else float(certain),
         )
-        for answer, correct, state, tokens, logprob, values, sure, ran in zip(*columns, strict=True)
+        for answer, correct, state, tokens, logprob, values, sure, ran, certain in zip(
+            *columns, strict=True
+        )
     )
 
 
@@ -312,6 +320,7 @@ def _read(store: Store, spec: RunSpec) -> tuple[pd.DataFrame, pd.DataFrame]:
                 "rewards": list(sample.rewards),
                 _CONFIDENCES: sample.confidences,
                 _EXECUTION: _as_text(sample.execution),
+                _CERTAINTY: sample.certainty,
                 "token_ids": sample.token_ids,
             }
             for number, sample in enumerate(stored.outcome.samples)

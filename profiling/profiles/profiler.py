@@ -224,8 +224,9 @@ def restore(context: Context, record: SampleRecord) -> Response:
     """Return the response of a stored sample, without its rewards."""
     steps = tuple(context.policy.tokens.steps(record.token_ids))
     return Response(
-        steps, state=State(record.state), logprob=record.logprob, confidences=record.confidences
-    )
+        steps, state=State(record.state), logprob=record.logprob, confidences=record.confidences,
+        certainty=record.certainty,
+    )  # fmt: skip
 
 
 def _drawn_before(store: Store, spec: RunSpec) -> dict[str, Outcome]:

@@ -14,7 +14,7 @@ from executor.answers.voting import Vote
 from executor.errors import InputError
 from executor.models.confidence import TOP_LOGPROBS
 from executor.outcome import SampleRecord
-from executor.scorers.certainty import FREE, FreeScorer
+from executor.scorers.certainty import FREE, NO_CERTAINTY, FreeScorer, SelfCertainty
 from executor.scorers.tests import PublicTests
 from executor.store.store import StoredOutcome
 from executor.strategy import Score
@@ -27,14 +27,18 @@ FREE_SCORERS: Mapping[str, FreeScorer | PublicTests] = {
 """The free scorers by name."""
 FREE_RULES = (Score.LAST,)
 """A response has one score, so all rules are one."""
+_BORDA = (Rule(Vote.BORDA, Score.LAST),)
 _DEEPCONF = tuple(Rule(Vote.WEIGHTED, Score.LAST, keep=share) for share in (0.1, 0.9))
 
 
 def further_rules(scorer: str | None) -> tuple[Rule, ...]:
     """Return the votes by rank that the authors of a scorer hold (`Pool.further`).
 
-    DeepConf lets the most confident 10 % or 90 % of the samples vote (arXiv 2508.15260).
+    DeepConf lets the most confident 10 % or 90 % of the samples vote (arXiv 2508.15260). With
+    self-certainty its authors hold Borda votes (arXiv 2502.18581); power 1 is Borda's own.
     """
+    if scorer == SelfCertainty.name:
+        return _BORDA
     return _DEEPCONF if scorer is not None and scorer.startswith("deepconf-") else ()
 
 
@@ -43,6 +47,8 @@ def can_score(samples: Sequence[SampleRecord], scorer: str) -> bool:
     match FREE_SCORERS[scorer].needs:
         case "confidences":
             return all(one.confidences or not one.n_tokens for one in samples)
+        case "certainty":
+            return all(one.certainty is not None or not one.n_tokens for one in samples)
         case "executions":
             ran = [one.execution for one in samples if one.answer is not None]
             return bool(ran) and None not in ran
@@ -62,6 +68,8 @@ def missing(scorer: str, policy: str) -> InputError:
             f"--scorer {scorer}: the samples of {policy} are no programs that were run on public "
             f"tests; run those of a profile with apportion profile --scorer {scorer}"
         )
+    if FREE_SCORERS[scorer].needs == "certainty":
+        return InputError(f"--scorer {scorer}: {policy}: {NO_CERTAINTY}")
     return InputError(f"--scorer {scorer}: the samples of {policy} hold no log-probabilities")
 
 
@@ -77,7 +85,9 @@ def scored_free(samples: Sequence[SampleRecord], scorer: str) -> tuple[SampleRec
 def _score(sample: SampleRecord, scorer: FreeScorer | PublicTests) -> float:
     if isinstance(scorer, PublicTests):
         return scorer.score_execution(sample.execution)
-    return scorer.score_tokens(sample.logprob, sample.n_tokens, sample.confidences)
+    return scorer.score_tokens(
+        sample.logprob, sample.n_tokens, sample.confidences, sample.certainty
+    )
 
 
 def stored_free(stored: StoredOutcome, scorers: Iterable[str]) -> Iterator[StoredOutcome]:

@@ -1,7 +1,8 @@
 """A reward head in the policy's own output matrix, so that its rewards come with the tokens.
 
 The policy multiplies its last hidden state by the output matrix anyway. A row of this matrix that
-no token uses holds the head's weight, another one zeros; `executor.models.fused` reads them.
+no token uses holds the head's weight, another one zeros, a third the mean of all rows;
+`executor.models.fused` reads them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from profiling.scorers.train_head import FittedHead
 # of their size: bfloat16 has 8 bits.
 _LARGEST_GAP = 0.25
 _ROUNDING = 2**-7
-# Most that the two rows may take of the probability before they are masked. The policy's own
+# Most that the rows may take of the probability before they are masked. The policy's own
 # log-probabilities are computed from what they leave.
 _MOST_TAKEN = 0.99
 _PROMPTS = 8  # prompts that the served head is compared on
@@ -75,13 +76,17 @@ def fuse_head(
     if fitted.reads is not Reads.BEFORE:
         raise ValueError("a head in the output matrix reads the states that write steps' ends")
     matrix = _matrix(checkpoint)
-    zero, head = matrix.free_rows(policy.tokens.tokenizer)
     softcap = matrix.config.get("final_logit_softcapping")
-    rows = FusedRows(zero, head, checkpoint_digest(checkpoint), softcap)
+    # Softly capped logits have no mean that one row could give.
+    zero, head, *mean = matrix.free_rows(policy.tokens.tokenizer, 2 if softcap else 3)
+    rows = FusedRows(
+        zero, head, checkpoint_digest(checkpoint), softcap,
+        *((mean[0], min(zero, matrix.rows)) if mean else ()),
+    )  # fmt: skip
     weight = fitted.weight / _logit_scale(matrix.config)
     prompts = [policy.prompt(problem.text) for problem in problems[:_PROMPTS]]
     with written_whole(target) as scratch:
-        matrix.copy(scratch, {zero: np.zeros_like(weight), head: weight})
+        matrix.copy(scratch, {zero: np.zeros_like(weight), head: weight}, rows.mean)
         replace(card_of(fitted, policy, template, problems), fused=rows).save(scratch)
         _check_copy(checkpoint, scratch, fitted, rows, prompts)
     return rows
@@ -132,7 +137,8 @@ def _check_copy(
             state = model.base_model(ids).last_hidden_state[0, -1].double().numpy()
             logits = model(ids).logits[0, -1].double()
         shares = torch.log_softmax(logits, -1)
-        zero, head = float(shares[rows.zero]), float(shares[rows.head])
+        beside = [float(shares[row]) for row in rows.indices]
+        zero, head = beside[:2]
         expected = float(state @ fitted.weight)
         (logit,) = rows.readings([zero], [head])
         gap = abs(logit - expected)
@@ -141,7 +147,7 @@ def _check_copy(
                 f"policy {checkpoint}: a reward head in its output matrix would not score as "
                 f"trained (logits differ by {gap:.2f}); it changes its logits in an unknown way"
             )
-        if math.exp(zero) + math.exp(head) > _MOST_TAKEN:
+        if math.fsum(map(math.exp, beside)) > _MOST_TAKEN:
             raise InputError(
                 f"policy {checkpoint}: cannot hold a reward head; its logits are so low that a "
                 "row of zeros takes the probability of its tokens"

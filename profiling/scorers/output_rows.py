@@ -1,8 +1,8 @@
-"""Rows of a policy's output matrix that belong to no token, and a checkpoint that fills two.
+"""Rows of a policy's output matrix that belong to no token, and a checkpoint that fills some.
 
-If the tokenizer has fewer tokens than the matrix has rows, the last two rows are filled. Otherwise
-the matrix gets two more rows, and so does the input embedding. If both are one tensor (tied), it is
-filled once and stays tied: the rows' indices are never an input, so no input changes.
+If the tokenizer has fewer tokens than the matrix has rows, the last rows are filled. Otherwise the
+matrix gets more rows, and so does the input embedding. If both are one tensor (tied), it is filled
+once and stays tied: the rows' indices are never an input, so no input changes.
 """
 
 from __future__ import annotations
@@ -84,13 +84,15 @@ class OutputMatrix:
         """Number of its rows."""
         return int(self.config["vocab_size"])
 
-    def free_rows(self, tokenizer: Any) -> tuple[int, int]:
-        """Return the indices of the last two rows without a token; they may have to be added."""
+    def free_rows(self, tokenizer: Any, n: int) -> list[int]:
+        """Return the indices of the last `n` rows without a token; they may have to be added."""
         used = max(tokenizer.get_vocab().values()) + 1
-        first = self.rows - 2 if self.rows - used >= 2 else self.rows
-        return first, first + 1
+        first = self.rows - n if self.rows - used >= n else self.rows
+        return list(range(first, first + n))
 
-    def copy(self, target: Path, rows: Mapping[int, NDArray[np.float64]]) -> None:
+    def copy(
+        self, target: Path, rows: Mapping[int, NDArray[np.float64]], mean: int | None = None
+    ) -> None:
         """Copy the checkpoint with other rows in its output matrix.
 
         Files without these tensors are linked if the file system can, and copied if it cannot.
@@ -99,12 +101,13 @@ class OutputMatrix:
             target: an empty folder.
             rows: new rows by index, each of shape `(hidden,)`; indices from `self.rows` on are
                 added.
+            mean: index of a row that gets the mean of all rows that are not new; None: none does.
         """
         changed = {self.file_of[name] for name in (*self.outputs, *self.others)}
-        n = max(self.rows, max(rows) + 1)
+        n = max(self.rows, max(rows) + 1, 0 if mean is None else mean + 1)
         for path in sorted(self.folder.iterdir()):
             if path.name in changed:
-                self._rewrite(path, target / path.name, rows, n)
+                self._rewrite(path, target / path.name, rows, n, mean)
             elif path.name in self.file_of.values():
                 _link(path.resolve(), target / path.name)
             elif path.is_file() and path.suffix not in _OTHER_WEIGHTS:
@@ -115,7 +118,12 @@ class OutputMatrix:
             _resize_index(target, self.file_of)
 
     def _rewrite(
-        self, source: Path, target: Path, rows: Mapping[int, NDArray[np.float64]], n: int
+        self,
+        source: Path,
+        target: Path,
+        rows: Mapping[int, NDArray[np.float64]],
+        n: int,
+        mean: int | None,
     ) -> None:
         """Write one file of weights anew, with `n` rows a matrix."""
         import torch
@@ -136,6 +144,10 @@ class OutputMatrix:
                     new[index] = torch.tensor(row).to(old.dtype)
             elif old.dim() == 1:
                 new[list(rows)] = 0
+            if mean is not None and (name in self.outputs or old.dim() == 1):
+                own = torch.ones(self.rows, dtype=torch.bool)
+                own[[row for row in (*rows, mean) if row < self.rows]] = False
+                new[mean] = old[own].double().mean(dim=0).to(old.dtype)
             tensors[name] = new
         save_file(tensors, target, metadata=metadata)
 

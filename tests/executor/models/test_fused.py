@@ -47,16 +47,40 @@ def test_what_the_rows_take_is_given_back(head: float, others: list[float]) -> N
     """The log-probability of a token among the others alone, by enumeration."""
     shares = log_shares(head, *others)
     alone = np.array(others) - np.logaddexp.reduce(np.array(others))
-    taken = FusedRows.taken([shares[-1]], [shares[0]])
+    taken = FusedRows.taken([[shares[-1]], [shares[0]]])
     if math.exp(shares[0]) + math.exp(shares[-1]) < 1 - 1e-5:
         assert np.array(shares[1:-1]) + taken == pytest.approx(alone, abs=1e-6)
     assert taken >= 0
 
 
-def test_both_rows_are_reported_and_masked() -> None:
-    asked = FusedRows(7, 9, "").sampling()
-    assert asked["logprob_token_ids"] == [7, 9]
-    assert set(asked["logit_bias"]) == {7, 9} and max(asked["logit_bias"].values()) <= -100
+@given(head=st.floats(-5, 5), tokens=st.lists(LOGITS, min_size=1, max_size=4))
+def test_certainty_is_the_divergence_from_uniform(head: float, tokens: list[list[float]]) -> None:
+    """KL(u | p) by enumeration over the policy's own rows, summed over tokens."""
+    size = min(map(len, tokens))
+    held = FusedRows(0, 1, "", mean=2, vocabulary=size)
+    beside: list[list[float]] = [[], [], []]
+    expected, least = 0.0, 1.0
+    for one in tokens:
+        own = np.array(one[:size])
+        rows = np.array([0.0, head, own.mean()])
+        shares = rows - np.logaddexp.reduce(np.concatenate([own, rows]))
+        for values, share in zip(beside, shares, strict=True):
+            values.append(float(share))
+        expected += float(np.mean(-math.log(size) - (own - np.logaddexp.reduce(own))))
+        least = min(least, 1 - float(np.exp(shares).sum()))
+    if least > 1e-5:
+        assert held.certainty(beside) == pytest.approx(expected, abs=1e-6)
+    assert FusedRows(0, 1, "").certainty(beside[:2]) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "indices"),
+    [(FusedRows(7, 9, ""), [7, 9]), (FusedRows(7, 9, "", mean=8, vocabulary=5), [7, 9, 8])],
+)
+def test_all_rows_are_reported_and_masked(rows: FusedRows, indices: list[int]) -> None:
+    asked = rows.sampling()
+    assert asked["logprob_token_ids"] == indices
+    assert set(asked["logit_bias"]) == set(indices) and max(asked["logit_bias"].values()) <= -100
 
 
 def card(folder: Path, fused: object) -> Path:

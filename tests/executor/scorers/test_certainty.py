@@ -17,6 +17,7 @@ from executor.scorers.certainty import (
     DeepConfTail,
     FreeScorer,
     MeanLogprob,
+    SelfCertainty,
     window,
 )
 from executor.testing.response_scorer_conformance import ResponseScorerConformance, whole
@@ -98,3 +99,16 @@ def test_without_confidences_one_line_says_how_to_record_them(kind: type[FreeSco
         f"scorer {kind.name}: 0 of the 3 tokens of a sample have a confidence; draw samples with "
         "apportion profile --top-logprobs 20"
     )
+
+
+def test_self_certainty_is_a_mean_over_tokens() -> None:
+    """Twice the tokens with the same certainty each are worth the same."""
+    short, long = whole("ab"), whole("abab")
+    found = [SelfCertainty().score_response("", one) for one in (short, long)]
+    assert found == [pytest.approx((9.7 + 9.8) / 2 / LARGEST_CONFIDENCE)] * 2
+
+
+def test_without_a_certainty_it_says_which_policy_has_one() -> None:
+    with pytest.raises(InputError, match=r"scorer self-certainty: .* fit-prm --fuse") as caught:
+        SelfCertainty().score_tokens(-3.0, 2, ())
+    assert "\n" not in str(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from transformers import AutoModelForCausalLM
 
 from executor.answers.grader import MathGrader
 from executor.engines.base import EngineCounters
@@ -24,6 +27,7 @@ from executor.outcome import grade
 from executor.policies.base import Draw, DrawRequest, Policy
 from executor.policies.served import ServedPolicy
 from executor.policies.vllm import VllmPolicy
+from executor.run.runner import Executor
 from executor.scorers.base import StepScorer
 from executor.scorers.fused import FusedScorer
 from executor.scorers.prm import load_prm, resolve_prm
@@ -33,6 +37,7 @@ from executor.servers.address import Address
 from executor.servers.server import Patience
 from executor.serving.command import serve_policy
 from executor.serving.launch import free_port, running
+from executor.store.store import Store
 from executor.strategy import (
     STEP_DELIMITER,
     BeamSearch,
@@ -46,6 +51,9 @@ from executor.strategy import (
 from executor.testing.step_scorer_conformance import StepScorerConformance
 from executor.testing.watched import check_charged
 from profiling.problems.files import load_problems
+from profiling.profiles.pool_files import has_rewards, pools_of, rewards_of
+from profiling.profiles.profiler import profile, profile_spec
+from profiling.scorers.free import scored_free
 from profiling.scorers.step_states import hidden_states
 from tests.helpers.fused_models import FusedModels, fused_models
 
@@ -157,6 +165,37 @@ def test_the_rows_change_no_token(
     )
     assert all(len(one.readings) == len(one.token_ids) for one in held)
     assert not any(one.readings for one in without)
+
+
+def test_certainty_is_that_over_the_whole_vocabulary(policy: VllmPolicy) -> None:
+    """Against all logits of the policy without the rows, which Transformers computes."""
+    model = AutoModelForCausalLM.from_pretrained(LAB, dtype="auto").eval()
+    for problem, drawn in zip(PROBLEMS, draw(policy, Ledger(), n=1), strict=True):
+        prompt = policy.prompt(problem.text)
+        with torch.inference_mode():
+            logits = model(torch.tensor([[*prompt, *drawn.token_ids]])).logits[0].double()
+        shares = torch.log_softmax(logits[len(prompt) - 1 : -1], -1)
+        exact = -shares.mean(dim=-1) - math.log(shares.shape[1])
+        assert drawn.certainty == pytest.approx(float(exact.sum()), abs=1e-3)
+
+
+def test_samples_keep_their_certainty(
+    made: FusedModels, policy: VllmPolicy, tmp_path: Path
+) -> None:
+    """Through a profile, its store and its pools; searches add up what their steps say."""
+    with MathGrader() as grader, Store.open(f"sqlite:///{tmp_path}/store.db") as store:
+        executor = Executor(policy, None, grader, SAMPLING)
+        spec = profile_spec(executor, 4, TEMPLATE.to_dict())
+        asyncio.run(profile(executor, PROBLEMS, store, spec))
+        samples = [one for found in store.outcomes(spec) for one in found.outcome.samples]
+        kept, _ = pools_of(store, policy.name)
+    assert None not in [one.certainty for one in samples]
+    scores = [one.rewards for one in scored_free(samples, "self-certainty")]
+    assert min(scores) > (0.0,)
+    assert has_rewards(kept, "self-certainty")
+    assert sorted(rewards_of(kept, "self-certainty")) == sorted(scores)
+    found, _, _ = run(BeamSearch(8), policy, scorer_of(made, policy))
+    assert None not in [one.certainty for each in found for one in each]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=key)

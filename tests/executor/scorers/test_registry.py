@@ -23,7 +23,14 @@ from executor.testing.response_scorer_conformance import whole
 from tests.helpers import scorer_package
 
 Install = Callable[..., Path]
-OWN = ["mean-logprob", "deepconf-mean", "deepconf-tail", "deepconf-lowest", "tests"]
+OWN = [
+    "mean-logprob",
+    "self-certainty",
+    "deepconf-mean",
+    "deepconf-tail",
+    "deepconf-lowest",
+    "tests",
+]
 
 
 @pytest.fixture

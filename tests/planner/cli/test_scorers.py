@@ -181,6 +181,18 @@ def test_all_strategies_are_those_that_the_scorer_can_serve(place: Path) -> None
     assert not {"beam_search", "dvts", "particle_filter"} & names
 
 
+@pytest.mark.parametrize("command", ["profile", "replay"])
+def test_certainty_of_a_policy_that_does_not_say_it_is_one_line(place: Path, command: str) -> None:
+    asked = [] if command == "replay" else ["--problems", "problems.jsonl", "--max-samples", "4"]
+    with simulated_command():
+        refused = apportion(
+            place, command, "--policy", POLICY, "--scorer", "self-certainty", *asked
+        )  # fmt: skip
+    assert refused.returncode == 2
+    last = refused.stderr.strip().splitlines()[-1]
+    assert "whole vocabulary" in last and "fit-prm --fuse" in last
+
+
 def test_bundled_evidence_knows_free_scorers(tmp_path: Path) -> None:
     made = document(tmp_path, "recommend", "--policy", "lab-0.8m", "--scorer", FREE)
     assert made["prm"] == FREE

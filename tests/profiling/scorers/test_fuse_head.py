@@ -72,7 +72,7 @@ def heads(rows: FusedRows, logits: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 @pytest.mark.parametrize("rows", [TOKENS, 320], ids=["unpadded", "padded"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_copy_is_the_policy_with_two_rows(
+def test_the_copy_is_the_policy_with_three_rows(
     tied: bool, rows: int, dtype: str, tmp_path: Path
 ) -> None:
     import torch
@@ -82,16 +82,31 @@ def test_the_copy_is_the_policy_with_two_rows(
     )
     head = random_head(32, 2)
     held = fuse(base, tmp_path / "fused", head)
-    first = TOKENS if rows == TOKENS else 318
-    assert (held.zero, held.head) == (first, first + 1)
+    first = TOKENS if rows == TOKENS else 317
+    assert held.indices == [first, first + 1, first + 2] and held.vocabulary == first
     before, states = read(base)
     after, same_states = read(tmp_path / "fused")
-    assert after.shape[1] == max(rows, first + 2)
+    assert after.shape[1] == max(rows, first + 3)
     close = 1e-5 if dtype == "float32" else 0.02
     assert (same_states == states).all()  # no input has changed, to the bit
     assert after[:, :TOKENS] == pytest.approx(before[:, :TOKENS], abs=close)
     assert (after[:, held.zero] == 0).all()
     assert heads(held, after) == pytest.approx(states @ head.weight, abs=close)
+    assert certainty(held, after) == pytest.approx(
+        divergence(before[:, :first]), abs=len(before) * close
+    )
+
+
+def certainty(rows: FusedRows, logits: np.ndarray) -> float | None:
+    """What the rows say of the certainty of all tokens together."""
+    shares = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+    return rows.certainty([shares[:, row].tolist() for row in rows.indices])
+
+
+def divergence(logits: np.ndarray) -> float:
+    """KL(u | p) over all rows of the policy, summed over tokens."""
+    shares = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+    return float(np.sum(-np.log(logits.shape[1]) - shares.mean(axis=1)))
 
 
 def test_the_card_says_what_and_where(tmp_path: Path) -> None:
@@ -116,7 +131,7 @@ def test_files_without_the_matrix_are_linked(tmp_path: Path) -> None:
         linked = (tmp_path / "fused" / file).stat().st_ino == (base / file).stat().st_ino
         assert linked == (file not in changed)
     size = json.loads((tmp_path / "fused" / index).read_text())["metadata"]["total_size"]
-    added = 2 * 2 * 32 * 4  # two rows of two matrices
+    added = 3 * 2 * 32 * 4  # three rows of two matrices
     assert size == json.loads((base / index).read_text())["metadata"]["total_size"] + added
 
 
@@ -138,6 +153,10 @@ def test_other_outputs_are_undone(kind: str, changes: dict[str, Any], tmp_path: 
     after, _ = read(tmp_path / "fused")
     assert after[:, :TOKENS] == pytest.approx(before[:, :TOKENS], abs=1e-5)
     assert heads(rows, after) == pytest.approx(states @ head.weight, abs=1e-4)
+    if kind == "Gemma2":  # a capped logit of a mean is not the mean of capped logits
+        assert rows.mean is None and certainty(rows, after) is None
+    else:
+        assert certainty(rows, after) == pytest.approx(divergence(before), abs=1e-3)
 
 
 def test_an_output_that_is_not_understood_is_refused(
