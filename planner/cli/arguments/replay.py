@@ -9,8 +9,9 @@ def add_arguments(parser: Parser) -> None:
     add_scorer(
         parser,
         "a PRM that scored the samples, or mean-logprob, which always has, or one of deepconf-*, "
-        "if profile recorded confidences with --top-logprobs (default: the only PRM in the store; "
-        "if there are several, none, and only rules without a score are replayed)",
+        "if profile recorded confidences with --top-logprobs, or tests, if answers are programs "
+        "(default: the only PRM in the store; if there are several, none, and only rules without a "
+        "score are replayed)",
     )
     parser.add_argument(
         "--k",

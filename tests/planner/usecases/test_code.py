@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from executor.answers.voting import Vote
+from executor.domains.execution import Executions
 from executor.errors import InputError
 from executor.models.stopping import Finish
 from executor.policies.base import Draw
@@ -178,6 +179,24 @@ def test_a_scorer_sees_no_hidden_test(
             assert record.rewards == (float(bool(record.correct)),)
     best = measure(few, [BestOfN(4, vote=Vote.MAX)], policy="p", prm="tests", session=session)
     assert best.runs[0].accuracy == 1
+
+
+@pytest.mark.long
+def test_samples_of_before_are_executed_without_being_drawn_again(
+    session: CodeSession, problems: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = load_problems(problems)[:3]
+    with monkeypatch.context() as patch:  # as this project was without executions
+        patch.setattr(Executions, "of", lambda *_: None)
+        before = profile(few, policy="p", max_samples=4, session=session)
+    assert before.ledger.executions == 0 and before.problems[0].outcome.samples[0].execution is None
+    after = profile(few, policy="p", prm="tests", max_samples=4, session=session)
+    drew = session._loaded.policy_named(before.policy).counters()
+    assert drew.generated == 0 and after.ledger.executions > 0
+    for old, new in zip(before.problems, after.problems, strict=True):
+        texts = [one.text for one in old.outcome.samples]
+        assert [one.text for one in new.outcome.samples] == texts
+        assert all(one.execution and len(one.execution.public) == 1 for one in new.outcome.samples)
 
 
 def test_only_answers_that_run_can_be_scored_by_tests() -> None:
