@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import random
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +11,7 @@ import pytest
 from executor.answers.voting import Vote
 from executor.domains.execution import Executions
 from executor.errors import InputError
-from executor.models.stopping import Finish
-from executor.policies.base import Draw
-from executor.policies.simulated import EOS_ID, SimulatedPolicy, simulated_problems
-from executor.run.runner import Executor
+from executor.policies.simulated import simulated_problems
 from executor.sandbox.sandbox import Sandbox
 from executor.sandbox.suite import Suite
 from executor.scorers.tests import PublicTests
@@ -35,54 +29,12 @@ from planner.usecases.profile import profile
 from planner.usecases.replay import replay
 from planner.usecases.run import run
 from profiling.problems.files import load_problems
+from tests.helpers.code_session import SECRET, CodeSession, write_code_problems
 from tests.helpers.simulated_session import SimulatedSession
 
 pytestmark = pytest.mark.process
 
-SECRET = 98765
-SECRET_TEXT = str(SECRET)
 CODE = SessionSettings(domain="code")
-
-
-class Programmer(SimulatedPolicy):
-    """A policy that writes programs, right ones with the chance `chance`."""
-
-    chance = 0.6
-    asked: list[str]
-
-    def prompt(self, question: str, before: Any = (), answers: Any = ()) -> list[int]:
-        self.asked.append(question)
-        return super().prompt(question, before, answers)
-
-    def _write(
-        self, question: str, p: float, before: str, room: int, stop: Any, greedy: bool,
-        rng: random.Random,
-    ) -> Draw:  # fmt: skip
-        right = greedy or rng.random() < self.chance
-        layout = rng.choice(["    return n + k", "    # the sum\n    return  n+k",
-                             "    total = k\n    return total + n"])  # fmt: skip
-        body = layout if right else f"    return n - {rng.randint(2, 9)}"
-        text = f"So:\n```python\n{question.split('|')[1]}\n{body}\n```\n"
-        return Draw((*self.tokens.encode(text), EOS_ID), Finish.EOS, -1.0)
-
-
-class CodeSession(SimulatedSession):
-    """A session with that policy."""
-
-    asked: list[str]
-
-    def executor(self, *models: Any, **options: Any) -> Executor:
-        if self.settings.domain != "code":
-            return super().executor(*models, **options)
-        executor = super().executor(*models, **options)
-        policy = Programmer(0.5, 2)
-        policy.asked = self.asked
-        served: Any = policy
-        self._loaded._policy = served
-        digests = dict(executor.digests)
-        if executor.prm is None:
-            del digests["prm"]
-        return replace(executor, policy=served, domain="code", digests=digests)
 
 
 @pytest.fixture
@@ -94,20 +46,8 @@ def session(tmp_path: Path) -> Iterator[CodeSession]:
 
 @pytest.fixture
 def problems(tmp_path: Path) -> Path:
-    """Twenty problems in a file; `k` makes each another one."""
-    file = tmp_path / "problems.jsonl"
-    records = [
-        {
-            "id": f"p{number}",
-            "prompt": f"Add to n.|def f{number}(n, k={number}):",
-            "entry_point": f"f{number}",
-            "public_tests": f"assert f{number}(1) == {1 + number}",
-            "tests": f"assert f{number}({SECRET}) == {SECRET + number}",
-        }
-        for number in range(20)
-    ]
-    file.write_text("".join(json.dumps(one) + "\n" for one in records))
-    return file
+    """Twenty problems in a file."""
+    return write_code_problems(tmp_path / "problems.jsonl", 20)
 
 
 @pytest.mark.long
@@ -131,7 +71,7 @@ def test_programs_are_graded_by_their_tests_all_the_way(
     assert measured.runs[0].accuracy == 1 and measured.runs[1].accuracy > 0.8
 
     # Nobody saw a hidden test, and evidence knows its domain.
-    assert session.asked and not any(SECRET_TEXT in text for text in session.asked)
+    assert session.asked and not any(SECRET in text for text in session.asked)
     runs = session.store.runs()
     assert {domain_of(spec) for spec in runs} == {evidence_domain(runs)} == {"code"}
     frame = gather(session.store, session.grader)
@@ -172,8 +112,8 @@ def test_a_scorer_sees_no_hidden_test(
     monkeypatch.setattr(Sandbox, "run", watched)
     few = load_problems(problems)[:3]
     profiled = profile(few, policy="p", prm="tests", max_samples=4, session=session)
-    assert len(given) > 6 and all(SECRET_TEXT in str(one.answer) for one in few)
-    assert not any(SECRET_TEXT in text for text in given)
+    assert len(given) > 6 and all(SECRET in str(one.answer) for one in few)
+    assert not any(SECRET in text for text in given)
     for one in profiled.problems:
         for record in one.outcome.samples:
             assert record.rewards == (float(bool(record.correct)),)
