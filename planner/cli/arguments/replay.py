@@ -1,6 +1,6 @@
 """Options of `apportion replay`."""
 
-from planner.cli.options import Command, Parser, add_scorer
+from planner.cli.options import Command, Parser, add_domain, add_scorer
 
 
 def add_arguments(parser: Parser) -> None:
@@ -27,6 +27,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--power", metavar="POWERS", help="powers of Borda votes, as in 0.5,2 (default: none)"
     )
+    add_domain(parser, "that of the policy's newest profile")
 
 
 COMMAND = Command(

@@ -28,6 +28,7 @@ def run(arguments: Namespace, output: Output) -> None:
         k=parse_k(arguments.k),
         keep=_numbers("--keep", arguments.keep),
         power=_numbers("--power", arguments.power),
+        domain=arguments.domain,
         store=arguments.store,
         reporter=output,
     )

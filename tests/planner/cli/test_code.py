@@ -27,6 +27,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--policy", POLICY, "--max-samples", "16",
         )  # fmt: skip
     assert 0 < made["ledger"]["executions"] < 12 * 16 and made["ledger"]["prm"] == 0
+    assert made["isolation"] in (["namespaces"], ["filters"])
     return place
 
 
@@ -50,5 +51,6 @@ def test_a_plan_with_public_tests_is_made_from_a_profile_without_a_scorer(place:
             place, "run", "--strategy", "majority", "--budget", "8", "--policy", POLICY,
             "--problems", "problems.jsonl",
         )  # fmt: skip
+    assert ran["runs"][0]["isolation"] == best["runs"][0]["isolation"] != []
     assert ran["runs"][0]["problems"] == best["runs"][0]["problems"] == 12
     assert best["runs"][0]["accuracy"] > 0.9 and vote["runs"][0]["accuracy"] > 0.7

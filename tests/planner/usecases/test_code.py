@@ -26,7 +26,9 @@ from planner.runtime.settings import SessionSettings
 from planner.usecases.measure import measure
 from planner.usecases.plan import plan
 from planner.usecases.profile import profile
+from planner.usecases.recommend import recommend
 from planner.usecases.replay import replay
+from planner.usecases.report import report
 from planner.usecases.run import run
 from profiling.problems.files import load_problems
 from tests.helpers.code_session import SECRET, CodeSession, write_code_problems
@@ -160,6 +162,15 @@ def test_evidence_is_of_one_domain(session: CodeSession, problems: Path, tmp_pat
     assert gather(session.store, session.grader)["problem"].nunique() == 10
     assert gather(session.store, session.grader, domain="code")["problem"].nunique() == 20
     limit = Constraint(budget=4)
+    name, url = specs[0].policy, session.store_url
+    for domain, problems_of in (("code", 20), ("maths", 10), (None, 10)):
+        answer = recommend(name, constraint=limit, domain=domain, store=url)
+        assert answer.rows["problem"].nunique() == problems_of
+        assert len(replay(name, k=[1], domain=domain, store=url).samples.pools) == problems_of
+    report(name, out=tmp_path / "code.md", form="md", domain="code", store=url)
+    assert "20 problems" in (tmp_path / "code.md").read_text()
+    with pytest.raises(InputError, match="are no programs that were run on public tests"):
+        replay(name, "tests", domain="maths", store=url)
     made = plan(specs[0].policy, constraint=limit, store=session.store_url, domain="code").plan
     assert made.domain == "code"
     with pytest.raises(InputError, match="are of domain maths, not code"):
