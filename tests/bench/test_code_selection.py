@@ -9,10 +9,29 @@ from types import ModuleType
 
 import pytest
 
-from tests.helpers.code_session import code_command, write_code_problems
+from planner.runtime.reporter import SilentReporter
+from planner.runtime.settings import SessionSettings
+from profiling.problems.files import load_problems
+from tests.helpers.code_session import SECRET, code_command, write_code_problems
 from tests.helpers.command import document
+from tests.helpers.simulated_session import SimulatedSession
 
 pytestmark = [pytest.mark.process, pytest.mark.long]
+
+
+def test_a_policy_is_asked_for_tests_by_the_prompt_alone(
+    tmp_path: Path, script: Callable[[str], ModuleType]
+) -> None:
+    bench = script("write_tests")
+    problems = load_problems(write_code_problems(tmp_path / "problems.jsonl", 2))
+    asked = list(bench.questions(problems))
+    assert [one.id for one in asked] == ["p0", "p1"] and "assert f1(" in asked[1].text
+    assert not any(SECRET in f"{one.text} {one.answer} {one.meta}" for one in asked)
+    with SimulatedSession(SilentReporter(), f"sqlite:///{tmp_path}/s.db", SessionSettings()) as s:
+        records = bench.written(problems, "p", 3, session=s, store=s.store_url)
+        assert bench.write(tmp_path / "tests.jsonl", records) == 2
+    first = json.loads((tmp_path / "tests.jsonl").read_text().splitlines()[0])
+    assert first["id"] == "p0" and len(first["texts"]) == 3 and first["tokens"] > 0
 
 
 def test_the_bench_of_selection_reads_such_a_store(

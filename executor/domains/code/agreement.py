@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 TESTS_OF_A_SAMPLE = 5
 """Tests that count of each text that a model wrote, the first ones (the authors' released code)."""
-_STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+_STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint", "\n```")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,10 @@ def best_programs(passed: Sequence[frozenset[int]], repeats: Sequence[int]) -> l
 
 
 def generated_tests(text: str, entry_point: str) -> list[str]:
-    """Return the tests in a text that continues `assert `: the first statements about a function.
+    """Return the tests in a text: the first `assert` statements about a function.
+
+    A base model continues `assert `, so that a text may begin with what follows it; a chat model
+    writes a block of code.
 
     Args:
         text: what the model wrote.

@@ -53,5 +53,7 @@ def test_tests_are_read_from_what_a_model_wrote() -> None:
         "assert f([1,\n 2]) == 3, 'all'",
         "assert f(3)",
     ]
+    block = "Here:\n```python\nassert f(1) == 2\nassert f(2) == 3\n```\nThese test f."
+    assert generated_tests(block, "f") == ["assert f(1) == 2", "assert f(2) == 3"]
     many = "\nassert ".join(f"f({i})" for i in range(9))
     assert len(generated_tests(many, "f")) == TESTS_OF_A_SAMPLE
