@@ -80,6 +80,7 @@ class Apportion:
         benchmark: str | None = None,
         pricing: Pricing | None = None,
         unlisted: Unlisted | None = None,
+        domain: str | None = None,
         **limits: Any,
     ) -> Answer:
         """What `apportion recommend` answers, from evidence alone.
@@ -91,6 +92,7 @@ class Apportion:
             benchmark: of published figures, where these are to answer.
             pricing: devices and prices.
             unlisted: sizes of models that no catalog lists, and whether unknown ones are allowed.
+            domain: what an answer is; None: that of the policy's newest profile.
             limits: fields of `planner.choice.constraint.Constraint`.
 
         Raises:
@@ -108,6 +110,7 @@ class Apportion:
             constraint=Constraint(**limits),
             pricing=pricing or Pricing(),
             unlisted=unlisted or Unlisted(),
+            domain=domain,
             store=self.store,
         )
 

@@ -38,6 +38,8 @@ DOMAIN = "domain"
 PRM_TRAINED_ON = "prm_trained_on"
 # Key in an outcome's note: the question fills the policy's context, so nothing was drawn.
 CONTEXT_EXCEEDED = "context_exceeded"
+# Key in an outcome's note: what kept its programs from the machine (`executor.sandbox.sandbox`).
+ISOLATION = "isolation"
 
 
 class Models(Protocol):
@@ -175,12 +177,18 @@ class Executor:
     def note(self, context: Context) -> dict[str, Any]:
         """Return the note to store with the outcome of a context's problem.
 
-        It says if the PRM was trained on the problem, and if the question fills the context.
+        It says if the PRM was trained on the problem, if the question fills the context, and how
+        programs were isolated, if any were run.
         """
         asked = question_id(context.problem.text)
         seen = self.prm is not None and asked in self.prm.trained_on
         full = len(context.prompt) >= self.policy.max_context
-        return ({PRM_TRAINED_ON: True} if seen else {}) | ({CONTEXT_EXCEEDED: True} if full else {})
+        isolation = getattr(self.grader, "isolation", None)
+        return (
+            ({PRM_TRAINED_ON: True} if seen else {})
+            | ({CONTEXT_EXCEEDED: True} if full else {})
+            | ({} if isolation is None else {ISOLATION: str(isolation)})
+        )
 
     def context(self, problem: Problem, budget: int, ledger: Ledger | None = None) -> Context:
         """Return a fresh context for one problem, capped by `token_limit`.

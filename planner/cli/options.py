@@ -173,8 +173,9 @@ def add_models(command: Parser, *, served: bool = True, several: bool = False) -
     )
     add_scorer(
         command,
-        "what scores responses: mean-logprob (free), a scorer of a package, or a PRM: catalog name "
-        f"(lab-0.8m-prm), folder made by fit-prm, hub id{server}{prms}",
+        "what scores responses: mean-logprob (free), tests (those that are public, of programs), a "
+        "scorer of a package, or a PRM: catalog name (lab-0.8m-prm), folder made by fit-prm, hub "
+        f"id{server}{prms}",
         kind,
         action,
     )

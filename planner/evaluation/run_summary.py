@@ -10,7 +10,7 @@ import numpy as np
 
 from executor.ledger import Ledger
 from executor.problem import problem_uid
-from executor.run.runner import CONTEXT_EXCEEDED
+from executor.run.runner import CONTEXT_EXCEEDED, ISOLATION
 from executor.store.store import StoredOutcome
 from planner.prediction.paired_statistics import paired_interval
 from profiling.pass_rate import PassRate
@@ -32,6 +32,8 @@ class RunSummary:
             ledger if no problem was finished before.
         context_exceeded: number of problems whose question fills the policy's context. Nothing was
             drawn for them; those with a reference answer count as wrong.
+        isolation: what kept programs from the machine (`executor.sandbox.sandbox.Isolation`);
+            several if not all problems ran alike, none if no programs ran.
     """
 
     name: str
@@ -44,6 +46,7 @@ class RunSummary:
     seconds: float
     engine: Mapping[str, Any] | None = None
     context_exceeded: int = 0
+    isolation: tuple[str, ...] = ()
 
     @property
     def tokens_per_problem(self) -> float:
@@ -58,6 +61,7 @@ class RunSummary:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self) | {
+            "isolation": list(self.isolation),
             "tokens_per_problem": self.tokens_per_problem,
             "prm_tokens_per_problem": self.prm_tokens_per_problem,
         }
@@ -89,7 +93,13 @@ def summarise_run(
         seconds=sum(outcome.seconds for outcome in found) / len(found) if found else 0.0,
         engine=engine,
         context_exceeded=sum(bool(one.note.get(CONTEXT_EXCEEDED)) for one in stored),
+        isolation=isolations(stored),
     )
+
+
+def isolations(outcomes: Iterable[StoredOutcome]) -> tuple[str, ...]:
+    """Return the names of what kept the programs of a run from the machine."""
+    return tuple(sorted({one.note[ISOLATION] for one in outcomes if ISOLATION in one.note}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,12 @@ def evidence_domain(specs: Sequence[RunSpec], policy: str | None = None) -> str:
     return domain_of(ordered[-1]) if ordered else MATHS
 
 
+def own_domain(specs: Sequence[RunSpec], policy: str) -> str | None:
+    """Return the domain of the newest run of a policy that decides; None if it has no runs."""
+    own = [spec for spec in specs if spec.policy == policy]
+    return evidence_domain(own) if own else None
+
+
 def evidence_grader(
     store: Store, domain: str | None = None, policy: str | None = None
 ) -> AbstractContextManager[Grader]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from executor.errors import InputError
+from executor.problem import MATHS
 from executor.store.store import Store
 from planner.catalog import Catalog
 from planner.choice.estimate import Models
@@ -19,6 +20,7 @@ from planner.usecases.evidence_bundle import read_with_each_prm
 from planner.usecases.known_models import Unlisted
 from planner.usecases.measured_models import Measured, measured_with
 from planner.usecases.store_lookup import (
+    check_not_measured_here,
     is_measured_on,
     model_name,
     names_in_evidence,
@@ -58,6 +60,7 @@ class AskedModels:
         pricing: Pricing,
         unlisted: Unlisted,
         prms: tuple[str, ...] | None,
+        domain: str | None = None,
     ) -> None:
         self._store_url = store_url
         self.benchmark = benchmark
@@ -66,6 +69,7 @@ class AskedModels:
         self._pricing = pricing
         self._unlisted = unlisted
         self._prms = prms
+        self._domain = domain
         self.too_large: list[Models] = []
         self.notes: list[Note] = []
 
@@ -85,6 +89,8 @@ class AskedModels:
             else:
                 entry = self._catalog.policy(name)
                 published[name if entry is None else entry.name] = None
+        if published:
+            check_not_measured_here(next(iter(published)), self._domain or MATHS)
         for name in published:
             if self._catalog.policy(name) is None:
                 self._unlisted.check(self._store_url, name, None, self._catalog)
@@ -135,8 +141,9 @@ class AskedModels:
                 )
                 prms = tuple(pair[1] for pair in pairs if pair is not None and pair[1] is not None)
             found, too_large = read_with_each_prm(
-                self._store_url, policy, prms, self._pricing, self.benchmark, self._catalog
-            )
+                self._store_url, policy, prms, self._pricing, self.benchmark, self._catalog,
+                self._domain,
+            )  # fmt: skip
             self.too_large += too_large
             made += measured_with(policy, found)
         unknown = set(self._prms or ()) - {one.models.prm for one in made}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from executor.domains.registry import open_grader
 from executor.errors import InputError
 from executor.problem import problem_uid
 from executor.store.store import Store
@@ -44,7 +45,7 @@ from planner.usecases import DEFAULT_STORE
 from planner.usecases.fit_chooser import questions_of
 from planner.usecases.plan import profile_of
 from planner.usecases.routed_plans import routed
-from planner.usecases.store_lookup import grader_of, store_exists
+from planner.usecases.store_lookup import asked_domain, check_not_measured_here, store_exists
 from profiling.profiles.profiler import ProblemProfile, read_profile
 
 _NOTES = (
@@ -122,6 +123,7 @@ def evaluate(
     budgets: Sequence[int] | None = None,
     trials: int = 20,
     seed: int = 0,
+    domain: str | None = None,
     store: str = DEFAULT_STORE,
     reporter: Reporter = SilentReporter(),
 ) -> Evaluation:
@@ -134,6 +136,7 @@ def evaluate(
         budgets: most generations per problem, each at least 1; None: all of the evidence except 1.
         trials: number of Optuna trials of each fold, at least 1.
         seed: base seed of folds, trials and bootstraps.
+        domain: what an answer is; None: that of the newest profile, of the policy if one is named.
         store: SQLAlchemy URL of the store.
         reporter: receives progress.
 
@@ -148,8 +151,9 @@ def evaluate(
     """
     if trials < 1:
         raise InputError(f"--trials is {trials}; expected at least 1")
+    domain = asked_domain(store, policy, domain)
     with reporter.status("gathering evidence"):
-        frame, sizes, notes = read_evidence(store, policy)
+        frame, sizes, notes = read_evidence(store, policy, domain)
     budget_list = check_budgets(frame, budgets)
     with reporter.progress("planning without each fold", FOLDS) as progress:
 
@@ -163,7 +167,7 @@ def evaluate(
     with reporter.progress("routing held-out questions", len(arenas)) as progress:
         judged = []
         for arena in arenas:
-            judged.append(_routed(arena, held_out, sizes, budget_list, store, seed))
+            judged.append(_routed(arena, held_out, sizes, budget_list, store, seed, domain))
             progress(1)
     own = (for_pair(frame, arena.policy, arena.prm) for arena in arenas)
     notes += dict.fromkeys(note for rows in own for note in of_all_only(rows, max(budget_list)))
@@ -180,28 +184,31 @@ def _routed(
     budgets: Sequence[int],
     store_url: str,
     seed: int,
+    domain: str,
 ) -> Arena:
     """Return an arena with its plans replayed as the router runs them.
 
     It is returned as it is if some of its problems have no profile to replay probes from.
     """
-    profiles = _profiles(store_url, arena.policy, arena.prm)
+    profiles = _profiles(store_url, arena.policy, arena.prm, domain)
     if not set(arena.problems) <= profiles.keys():
         return arena
     rates = Rates(sizes.get(arena.policy), None if arena.prm is None else sizes.get(arena.prm))
-    with grader_of(store_url, arena.policy) as grader:
+    with open_grader(domain) as grader:
         mine = {problem: profiles[problem] for problem in arena.problems}
         questions = questions_of(mine, grader, scored=arena.prm is not None)
         return routed(arena, held_out, questions, rates, (1, *budgets), grader, random_state=seed)
 
 
-def _profiles(store_url: str, policy: str, prm: str | None) -> dict[str, ProblemProfile]:
+def _profiles(
+    store_url: str, policy: str, prm: str | None, domain: str
+) -> dict[str, ProblemProfile]:
     """Return the profile that a plan is made from, by problem; empty if there is none."""
     if not store_exists(store_url):
         return bundled_profiles(policy, prm)
     with Store.open(store_url, create=False) as store:
         try:
-            spec = profile_of(store, policy, prm)
+            spec = profile_of(store, policy, prm, domain)
         except InputError:
             return {}
         if spec.prm != prm:  # its samples have no scores of this PRM
@@ -210,24 +217,25 @@ def _profiles(store_url: str, policy: str, prm: str | None) -> dict[str, Problem
 
 
 def read_evidence(
-    store_url: str, policy: str | None
+    store_url: str, policy: str | None, domain: str | None = None
 ) -> tuple[pd.DataFrame, dict[str, int], list[Note]]:
     """Return evidence, the sizes of its models, and notes on it.
 
     The evidence is that of the store, or this project's own if there is no store. A size is a
-    number of parameters.
+    number of parameters. For `domain` see `asked_domain`.
 
     Raises:
-        InputError: there is no evidence on `policy`.
+        InputError: there is no evidence on `policy`, or none of the domain.
     """
+    domain = asked_domain(store_url, policy, domain)
     sizes: dict[str, int] = {}
     if store_exists(store_url):
         catalog = load_catalog()
         with (
             Store.open(store_url, create=False) as store,
-            evidence_grader(store, policy=policy) as grader,
+            evidence_grader(store, domain, policy) as grader,
         ):
-            frame = gather(store, grader, policy)
+            frame = gather(store, grader, policy, domain=domain)
             for one, prm in pairs(frame):
                 rates = measured.rates(store, one, prm, catalog)
                 for name, size in ((one, rates.policy_parameters), (prm, rates.prm_parameters)):
@@ -235,6 +243,7 @@ def read_evidence(
                         sizes[name] = size
         notes: list[Note] = []
     else:
+        check_not_measured_here(policy, domain)
         frame, sizes = bundled_rows(policy), bundled_sizes()
         notes = [bundled_note(NoteCode.EVALUATED_ON_BUNDLED, frame)]
     if frame.empty and policy is not None:

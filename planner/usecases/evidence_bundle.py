@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from executor.problem import MATHS
 from executor.store.store import Store
 from planner.catalog import Catalog, load_catalog
 from planner.choice.estimate import Models
@@ -18,9 +19,16 @@ from planner.evidence.bundled import bundled_note, bundled_rows, bundled_shape, 
 from planner.evidence.cells import benchmark_counts
 from planner.evidence.comparable import comparable, for_pair
 from planner.evidence.gathering import gather
-from planner.evidence.runs import evidence_domain, evidence_grader, study_of
+from planner.evidence.runs import evidence_grader, study_of
 from planner.notes import Note, NoteCode
-from planner.usecases.store_lookup import has_runs_on, prms_of, store_exists, store_name
+from planner.usecases.store_lookup import (
+    asked_domain,
+    check_not_measured_here,
+    has_runs_on,
+    prms_of,
+    store_exists,
+    store_name,
+)
 from profiling.scorers.free import FREE_SCORERS
 
 if TYPE_CHECKING:
@@ -40,6 +48,7 @@ class EvidenceBundle:
         bundled: whether that is this project and not a store.
         own: whether the evidence was measured in this store. Otherwise it is bundled or imported,
             and a run in the store would replace it rather than add to it.
+        domain: what an answer is, in all of it.
     """
 
     frame: pd.DataFrame
@@ -50,6 +59,7 @@ class EvidenceBundle:
     origin: str = "a store"
     bundled: bool = False
     own: bool = True
+    domain: str = MATHS
 
 
 def read_evidence_bundle(
@@ -70,23 +80,24 @@ def read_evidence_bundle(
         benchmark: of an imported study, only the runs on this one; None: all of them, with a note
             that names what is pooled.
         catalog: sizes of models that no run has loaded; None: the project's own catalog.
-        domain: domain of the store's evidence; None: that of its newest profile.
+        domain: domain of the evidence; None: that of the policy's newest profile.
 
     Returns:
         The bundle. If there is no evidence on the policy, its frame holds that on all others, so
         that a message can name them.
 
     Raises:
-        InputError: a store or a stored model that cannot be read, or a price that is not known.
+        InputError: a store or a stored model that cannot be read, or a price that is not known; or
+            the store has no evidence of this domain, and this project's own is of another.
     """
     pricing, catalog = pricing or Pricing(), catalog or load_catalog()
+    domain = asked_domain(store_url, policy, domain)
     elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
     if store_exists(store_url) and not elsewhere:
         with (
             Store.open(store_url, create=False) as store,
             evidence_grader(store, domain, policy) as grader,
         ):
-            domain = domain or evidence_domain(store.runs(), policy)
             frame = gather(store, grader, policy, () if prm is None else (prm,), domain)
             if for_pair(frame, policy, prm).empty:  # a message can then name what there is
                 frame = gather(store, grader, policy, domain=domain)
@@ -94,6 +105,7 @@ def read_evidence_bundle(
                 return _stored(
                     store, store_url, frame, policy, prm, pricing, benchmark, catalog, domain
                 )
+    check_not_measured_here(policy, domain)
     return _bundled(_bundled_frame(policy, benchmark), policy, prm, pricing, benchmark)
 
 
@@ -104,11 +116,12 @@ def read_with_each_prm(
     pricing: Pricing,
     benchmark: str | None,
     catalog: Catalog,
+    domain: str | None = None,
 ) -> tuple[dict[str | None, EvidenceBundle], list[Models]]:
     """The evidence on a policy alone and with each of some PRMs, read once.
 
     Args:
-        store_url, policy, pricing, benchmark, catalog: see `read_evidence_bundle`.
+        store_url, policy, pricing, benchmark, catalog, domain: see `read_evidence_bundle`.
         prms: names as evidence has them; None: all that there is evidence with.
 
     Returns:
@@ -130,19 +143,20 @@ def read_with_each_prm(
                 too_large.append(Models(policy, prm))
 
     elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
+    of = asked_domain(store_url, policy, domain)
     if store_exists(store_url) and not elsewhere:
         with (
             Store.open(store_url, create=False) as store,
-            evidence_grader(store, policy=policy) as grader,
+            evidence_grader(store, of, policy) as grader,
         ):
-            domain = evidence_domain(store.runs(), policy)
             every = (*prms_of(store.runs(), policy), *FREE_SCORERS)
-            frame = gather(store, grader, policy, every if prms is None else prms)
+            frame = gather(store, grader, policy, every if prms is None else prms, of)
             if not frame.empty:
                 each(frame, lambda prm: _stored(
-                    store, store_url, frame, policy, prm, pricing, benchmark, catalog, domain
+                    store, store_url, frame, policy, prm, pricing, benchmark, catalog, of
                 ))  # fmt: skip
                 return made, too_large
+    check_not_measured_here(policy, of)
     bundled = _bundled_frame(policy, benchmark)
     each(bundled, lambda prm: _bundled(bundled, policy, prm, pricing, benchmark))
     return made, too_large
@@ -179,6 +193,7 @@ def _stored(
         (*notes, *priced.notes()),
         store_name(store_url) if study is None else f"study {study}",
         own=study is None,
+        domain=domain,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from executor.answers.grader import Grader
 from executor.ledger import Ledger
+from planner.evaluation.run_summary import isolations
 from planner.evidence.layout import BUDGETS
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
@@ -36,6 +37,7 @@ class Profile:
         rewards: how well the PRM tells right samples from wrong ones; None without one.
         context_exceeded: ids of the problems that have no samples, because their question fills
             the policy's context.
+        isolation: see `RunSummary`.
     """
 
     policy: str
@@ -43,6 +45,7 @@ class Profile:
     problems: tuple[ProblemProfile, ...]
     rewards: RewardStatistics | None
     context_exceeded: tuple[str, ...] = ()
+    isolation: tuple[str, ...] = ()
 
     @classmethod
     def from_problems(
@@ -52,10 +55,11 @@ class Profile:
         problems: list[ProblemProfile],
         grader: Grader,
         context_exceeded: Sequence[str] = (),
+        isolation: tuple[str, ...] = (),
     ) -> Profile:
         """The profile that problems of a run make up."""
         rewards = profiler.profile_rewards(problems, grader)
-        return cls(policy, prm, tuple(problems), rewards, tuple(context_exceeded))
+        return cls(policy, prm, tuple(problems), rewards, tuple(context_exceeded), isolation)
 
     @property
     def difficulties(self) -> dict[str, int]:
@@ -101,6 +105,7 @@ class Profile:
             "pass_at_k": {str(k): value for k, value in self.pass_at_k.items()},
             "rewards": None if self.rewards is None else self.rewards.to_dict(),
             "ledger": self.ledger.to_dict(),
+            "isolation": list(self.isolation),
         }
 
 
@@ -155,4 +160,5 @@ def profile(
         )  # fmt: skip
         profiles = profiler.read_profile(opened.store, spec, found)
         beyond = profiler.beyond_context(opened.store, spec, found)
-        return Profile.from_problems(spec.policy, spec.prm, profiles, opened.grader, beyond)
+        ran = isolations(opened.store.outcomes(spec, problems=found, samples=False))
+        return Profile.from_problems(spec.policy, spec.prm, profiles, opened.grader, beyond, ran)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from executor.errors import InputError
+from executor.problem import MATHS
 from planner.catalog import Catalog, load_catalog
 from planner.choice.answer import Answer, explain, of_choice
 from planner.choice.candidates import candidates
@@ -30,7 +32,11 @@ from planner.usecases import DEFAULT_STORE, store_lookup
 from planner.usecases.evidence_bundle import EvidenceBundle, read_evidence_bundle
 from planner.usecases.known_models import Unlisted
 from planner.usecases.recommend_models import recommend_models
-from planner.usecases.store_lookup import model_name, names_in_evidence
+from planner.usecases.store_lookup import (
+    check_not_measured_here,
+    model_name,
+    names_in_evidence,
+)
 from profiling.pass_rate import ALL, LEVELS
 
 BundleReader = Callable[[str, str, "str | None", Pricing, "str | None", Catalog], EvidenceBundle]
@@ -48,6 +54,7 @@ def recommend(
     catalog: Path | None = None,
     unlisted: Unlisted = Unlisted(),
     next_problems: int = PROBLEMS,
+    domain: str | None = None,
     store: str = DEFAULT_STORE,
 ) -> Answer:
     """Choose a strategy and a budget for a policy, from evidence alone; starts no engine.
@@ -72,6 +79,8 @@ def recommend(
         unlisted: sizes of models that no catalog lists, and whether unknown ones are allowed.
         next_problems: number of problems of the measurement that the answer proposes; an answer
             over several models proposes none.
+        domain: what an answer is (`executor.domains`); None: as in the policy's newest profile.
+            Evidence of other domains never answers.
         store: SQLAlchemy URL of the store; it need not exist.
 
     Returns:
@@ -100,6 +109,7 @@ def recommend(
             pricing=pricing,
             catalog=load_catalog(catalog),
             unlisted=unlisted,
+            domain=domain,
             store=store,
         )
     known = find_candidates(
@@ -111,6 +121,7 @@ def recommend(
         catalog=unlisted.sized(load_catalog(catalog), policy, prm),
         pricing=pricing,
         unlisted=unlisted,
+        domain=domain,
     )
     return known.choose(constraint, next_problems)[0]
 
@@ -304,6 +315,7 @@ def find_candidates(
     catalog: Catalog,
     pricing: Pricing,
     unlisted: Unlisted = Unlisted(),
+    domain: str | None = None,
     read: BundleReader | None = None,
 ) -> MeasuredCandidates | PublishedCandidates:
     """Every strategy that is known for a policy and PRM: measured, else published by others.
@@ -316,21 +328,24 @@ def find_candidates(
         catalog: sizes of models.
         pricing: devices and prices.
         unlisted: whether models that nobody knows are allowed.
-        read: reads the evidence; None: `read_evidence_bundle`.
+        domain: see `recommend`.
+        read: reads the evidence; None: `read_evidence_bundle`, of this domain.
 
     Raises:
-        InputError: nothing is known of them.
+        InputError: nothing is known of them, or nothing of this domain.
     """
     names = names_in_evidence(store_url, policy, prm, catalog, benchmark)
     sized = store_lookup.with_counted_sizes(store_url, policy, prm, catalog)
     if uses_published(store_url, names, benchmark):
+        check_not_measured_here(policy, domain or MATHS)
         unlisted.check(store_url, policy, prm, sized)
         return published_candidates(
             store_url, policy, prm, difficulty, names, benchmark, catalog, pricing
         )
     assert names is not None
     policy, prm = names
-    bundle = (read or read_evidence_bundle)(store_url, policy, prm, pricing, benchmark, catalog)
+    read = read or partial(read_evidence_bundle, domain=domain)
+    bundle = read(store_url, policy, prm, pricing, benchmark, catalog)
     strategies = _measured_strategies(bundle, policy, prm, difficulty)
     rows, notes = for_pair(bundle.frame, policy, prm), bundle.notes
     if (gain := vote_gain(rows, prm)) is not None:

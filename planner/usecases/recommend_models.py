@@ -84,12 +84,13 @@ def recommend_models(
     catalog: Catalog,
     unlisted: Unlisted,
     store: str,
+    domain: str | None = None,
 ) -> Answer:
     """Choose among several policies, or among several PRMs of one.
 
     Args:
         policies, prms: see `find_models`.
-        difficulty, benchmark, constraint, pricing, unlisted, store: see
+        difficulty, benchmark, constraint, pricing, unlisted, store, domain: see
             `planner.usecases.recommend.recommend`.
         catalog: sizes of models.
 
@@ -115,7 +116,7 @@ def recommend_models(
         catalog = unlisted.sized(catalog, None, prm)
     known = find_models(
         store, policies, prms, difficulty=difficulty, benchmark=benchmark, catalog=catalog,
-        pricing=pricing, unlisted=unlisted,
+        pricing=pricing, unlisted=unlisted, domain=domain,
     )  # fmt: skip
     return known.choose(constraint)
 
@@ -130,6 +131,7 @@ def find_models(
     catalog: Catalog,
     pricing: Pricing,
     unlisted: Unlisted = Unlisted(),
+    domain: str | None = None,
 ) -> ModelsCandidates:
     """Every strategy that is known of several policies.
 
@@ -143,11 +145,12 @@ def find_models(
         catalog: sizes of models.
         pricing: devices and prices.
         unlisted: whether models that nobody knows are allowed.
+        domain: what an answer is; None: that of each policy's newest profile.
 
     Raises:
         InputError: nothing is known of a policy, or nothing compares two of them.
     """
-    asked = AskedModels(store_url, benchmark, catalog, pricing, unlisted, scorers(prms))
+    asked = AskedModels(store_url, benchmark, catalog, pricing, unlisted, scorers(prms), domain)
     measured, published = asked.split(policies)
     if difficulty != ALL and len(measured) + len(published) > 1:
         raise InputError(

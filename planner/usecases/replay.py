@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from executor.answers.grader import Grader, MathGrader
+from executor.answers.grader import Grader
 from executor.answers.voting import Vote
+from executor.domains.registry import open_grader
 from executor.errors import InputError
 from executor.files import data_folder
 from executor.store.store import Store
@@ -20,7 +21,14 @@ from planner.notes import Note, NoteCode, codes
 from planner.report.notes import word
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
-from planner.usecases.store_lookup import grader_of, model_name, only_policy, prms_of, store_exists
+from planner.usecases.store_lookup import (
+    asked_domain,
+    check_not_measured_here,
+    model_name,
+    only_policy,
+    prms_of,
+    store_exists,
+)
 from profiling.pools.replay import ORDERS, Rule
 from profiling.pools.surface import Point, ProblemPool, Surface
 from profiling.profiles.pool_files import (
@@ -92,6 +100,7 @@ def replay(
     k: SampleCounts = None,
     keep: Sequence[float] | None = None,
     power: Sequence[float] | None = None,
+    domain: str | None = None,
     store: str = DEFAULT_STORE,
     reporter: Reporter = SilentReporter(),
 ) -> Replay:
@@ -108,6 +117,7 @@ def replay(
         keep: shares of the samples that a weighted vote keeps, those with the best scores; a row
             for each. None: 0.1 and 0.9 with the scorers of DeepConf, none with others.
         power: powers of Borda votes; a row for each.
+        domain: what an answer is; None: that of the policy's newest profile.
         store: SQLAlchemy URL of the store; it need not exist.
         reporter: receives progress.
 
@@ -124,10 +134,11 @@ def replay(
     policy, prm = model_name(policy, "policy"), model_name(prm, "PRM")
     further = rules_by_rank(keep, power)
     with reporter.status("reading samples"):
-        with grader_of(store, policy) as grader:
-            samples = from_store(store, policy, prm, grader, further)
-        if samples is None:
-            with MathGrader() as grader:
+        domain = asked_domain(store, policy, domain)
+        with open_grader(domain) as grader:
+            samples = from_store(store, policy, prm, grader, further, domain)
+            if samples is None:
+                check_not_measured_here(policy, domain)
                 samples = from_bundle(policy, prm, grader, further)
     if further and samples.prm is None:
         raise InputError("--keep and --power: need scores to rank by; name a scorer with --scorer")
@@ -208,8 +219,9 @@ def from_store(
     prm: str | None,
     grader: Grader,
     further: tuple[Rule, ...] | None = None,
+    domain: str | None = None,
 ) -> Samples | None:
-    """Return the samples of the store's profiles; None if it has none of this policy.
+    """Return the samples of the store's profiles; None if it has none of this policy and domain.
 
     Raises:
         InputError: the policy is not given and there are several, or `prm` scored none of them.
@@ -218,7 +230,7 @@ def from_store(
         return None
     with Store.open(url, create=False) as store:
         runs = store.runs()
-        current = current_runs(runs, evidence_domain(runs, policy))
+        current = current_runs(runs, domain or evidence_domain(runs, policy))
         specs = [spec for spec in current if spec.kind == PROFILE]
         if not any(policy in (None, spec.policy) for spec in specs):
             return None
@@ -237,7 +249,7 @@ def from_store(
         )
         if free is not None and not pools:
             raise missing(free, policy)
-        study = study_of(store.runs(), policy)
+        study = study_of(store.runs(), policy, domain)
     notes = [Note.of(NoteCode.PRM_TRAINED_ON, problems=left_out)] if left_out else []
     if study is not None:
         notes.append(Note.of(NoteCode.IMPORTED_SAMPLES, study=study))
@@ -247,7 +259,7 @@ def from_store(
 def from_bundle(
     policy: str | None,
     prm: str | None,
-    grader: MathGrader,
+    grader: Grader,
     further: tuple[Rule, ...] | None = None,
 ) -> Samples:
     """Return the samples of a policy that this project recorded.

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor.answers.grader import MathGrader
+from executor.domains.registry import open_grader
 from executor.errors import InputError
 from executor.files import data_folder
+from executor.problem import MATHS
 from executor.store.store import Store
 from executor.strategy import from_key
 from planner.catalog import Catalog, load_catalog
@@ -20,7 +21,7 @@ from planner.costs.pricing import Pricing
 from planner.evaluation.run_summary import PairedDifference, RunSummary
 from planner.evidence.bundled import bundled_rows
 from planner.evidence.cells import difficulty_counts
-from planner.evidence.runs import current_runs, evidence_domain
+from planner.evidence.runs import current_runs, domain_of
 from planner.notes import Note
 from planner.report import BasisRow, ReportData
 from planner.report import report as compose
@@ -40,7 +41,8 @@ from planner.usecases.recommend import (
     uses_published,
 )
 from planner.usecases.store_lookup import (
-    grader_of,
+    asked_domain,
+    check_not_measured_here,
     model_name,
     names_in_evidence,
     only_pair,
@@ -96,6 +98,7 @@ def report(
     pricing: Pricing = Pricing(),
     catalog: Path | None = None,
     unlisted: Unlisted = Unlisted(),
+    domain: str | None = None,
     store: str = DEFAULT_STORE,
     reporter: Reporter = SilentReporter(),
 ) -> WrittenReport:
@@ -113,6 +116,7 @@ def report(
         pricing: devices and prices of the costs.
         catalog: TOML file with models beyond the project's own.
         unlisted: sizes of models that no catalog lists, and whether unknown ones are allowed.
+        domain: what an answer is; None: that of the policy's newest profile.
         store: SQLAlchemy URL of the store; it need not exist.
         reporter: receives progress.
 
@@ -135,7 +139,7 @@ def report(
             content = models_report(
                 recommend(
                     policy, prm, benchmark=benchmark, constraint=constraint, pricing=pricing,
-                    catalog=catalog, unlisted=unlisted, store=store,
+                    catalog=catalog, unlisted=unlisted, domain=domain, store=store,
                 )
             )  # fmt: skip
             write(content, out, form)
@@ -143,21 +147,24 @@ def report(
     if not isinstance(prm, str | None):
         raise InputError("--prm: is given several times; expected --policy too")
     models = unlisted.sized(load_catalog(catalog), policy, prm)
-    policy, prm = _pair(policy, prm, store)
+    policy, prm = _pair(policy, prm, store, domain)
     with reporter.status("writing the report"):
-        data = _data(policy, prm, benchmark, constraint, pricing, models, unlisted, store)
+        data = _data(policy, prm, benchmark, constraint, pricing, models, unlisted, store, domain)
         content = compose(data)
         write(content, out, form)
     return WrittenReport(content, out, form)
 
 
-def _pair(policy: str | None, prm: str | None, store_url: str) -> tuple[str, str | None]:
+def _pair(
+    policy: str | None, prm: str | None, store_url: str, domain: str | None
+) -> tuple[str, str | None]:
     """Return the given policy and PRM, or the only ones; a bundled policy has its own PRM."""
     policy, prm = model_name(policy, "policy"), model_name(prm, "PRM")
     runs = []
     if store_exists(store_url):
+        of = asked_domain(store_url, policy, domain)
         with Store.open(store_url, create=False) as store:
-            runs = store.runs()
+            runs = [spec for spec in store.runs() if domain_of(spec) == of]
     if policy is None or policy in {spec.policy for spec in runs}:
         return only_pair(runs, policy, prm)
     return policy, prm or _bundled_prm(policy)
@@ -186,10 +193,12 @@ def _data(
     catalog: Catalog,
     unlisted: Unlisted,
     store_url: str,
+    domain: str | None,
 ) -> ReportData:
     """Return the findings to show: measured ones, or published ones if nothing was measured."""
     names = names_in_evidence(store_url, policy, prm, catalog)
     if uses_published(store_url, names, benchmark):
+        check_not_measured_here(policy, domain or MATHS)
         sized = with_counted_sizes(store_url, policy, prm, catalog)
         unlisted.check(store_url, policy, prm, sized)
         published = published_candidates(
@@ -198,7 +207,7 @@ def _data(
         return published_data(*published.choose(constraint))
     assert names is not None
     policy, prm = names
-    bundle = read_evidence_bundle(store_url, policy, prm, pricing, benchmark, catalog)
+    bundle = read_evidence_bundle(store_url, policy, prm, pricing, benchmark, catalog, domain)
     check_limits_known(constraint, bundle.rates)
     answers = [
         choose_from_bundle(bundle, policy, prm, level, constraint)
@@ -280,7 +289,7 @@ def report_data(
     }
     every = [choice for estimates in by_level.values() for choice in estimates]
     profiles = _profiles(store_url, bundle, policy, prm)
-    with MathGrader() if bundle.bundled else grader_of(store_url, policy) as grader:
+    with open_grader(bundle.domain) as grader:
         rewards = profile_rewards(profiles, grader)
     return ReportData(
         policy=policy,
@@ -331,8 +340,7 @@ def _profiles(
         samples, _ = load_pools(folder, policy)
         return saved_profiles(samples, prm) if has_rewards(samples, prm) else []
     with Store.open(store_url, create=False) as store:
-        found = store.runs()
-        current = current_runs(found, evidence_domain(found, policy))
+        current = current_runs(store.runs(), bundle.domain)
         runs = [one for one in current if one.kind == PROFILE]
         mine = [one for one in runs if one.policy == policy]
         scored = [one for spec in mine if spec.prm == prm for one in read_profile(store, spec)]

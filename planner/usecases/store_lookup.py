@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import overload
 
-from executor.answers.grader import Grader, MathGrader
+from executor.domains.registry import find_domain
 from executor.errors import InputError
 from executor.loading import stored_name
 from executor.models.checkpoint import Role
-from executor.problem import problem_uid
+from executor.problem import MATHS, problem_uid
 from executor.servers.address import read_address
 from executor.store.address import parse, shown, sqlite_file
 from executor.store.database import is_store
@@ -24,7 +23,7 @@ from planner.evidence.bundled import (
     bundled_sizes,
 )
 from planner.evidence.layout import KINDS
-from planner.evidence.runs import current_runs, evidence_domain, evidence_grader
+from planner.evidence.runs import current_runs, evidence_domain, own_domain
 from planner.notes import Note, NoteCode
 from profiling.profiles.profiler import BENCHMARK
 
@@ -52,6 +51,44 @@ def store_name(store_url: str) -> str:
     parsed = parse(store_url)
     path = sqlite_file(parsed) if parsed.get_backend_name() == "sqlite" else None
     return shown(store_url) if path is None else path.name
+
+
+# Domains
+
+
+def asked_domain(store_url: str, policy: str | None, domain: str | None) -> str:
+    """The domain of an answer about a policy: as asked, or that of its own newest profile.
+
+    It is maths if the policy has no runs in the store: then this project's own evidence, or that
+    of others, answers. Without a policy the store's newest profile decides.
+
+    Raises:
+        InputError: the domain is not known.
+    """
+    if domain is not None:
+        find_domain(domain)
+        return domain
+    if not store_exists(store_url):
+        return MATHS
+    with Store.open(store_url, create=False) as store:
+        runs = store.runs()
+    return evidence_domain(runs) if policy is None else own_domain(runs, policy) or MATHS
+
+
+def check_not_measured_here(policy: str | None, domain: str) -> None:
+    """Check that evidence from elsewhere may answer: this project's own, or published figures.
+
+    Raises:
+        InputError: they are of another domain, or there is no such domain.
+    """
+    find_domain(domain)
+    if domain != MATHS:
+        what = "" if policy is None else f"policy {policy}: "
+        raise InputError(
+            f"{what}the store has no evidence of the domain {domain} on it, and this project's own "
+            f"and published figures are of {MATHS}; profile it on problems of {domain}, or give "
+            f"--domain {MATHS}"
+        )
 
 
 # Names of models
@@ -149,17 +186,6 @@ def prms_of(runs: Sequence[RunSpec], policy: str) -> list[str]:
 
 
 # Runs of a policy
-
-
-@contextmanager
-def grader_of(store_url: str, policy: str | None) -> Iterator[Grader]:
-    """Yield the grader of a store's evidence on a policy; that of maths without a store."""
-    if not store_exists(store_url):
-        with MathGrader() as grader:
-            yield grader
-        return
-    with Store.open(store_url, create=False) as store, evidence_grader(store, policy=policy) as own:
-        yield own
 
 
 def with_counted_sizes(store_url: str, policy: str, prm: str | None, catalog: Catalog) -> Catalog:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 import numpy as np
@@ -45,6 +45,7 @@ class Pool:
         step_samples: number of samples that share each step, shape `(distinct steps,)`.
         cut: whether a limit cut each sample, shape `(n,)`; None: none.
         further: rules by rank to replay besides those that every score has.
+        executed: number of samples that share each answer that was run, shape `(such answers,)`.
     """
 
     correct: Bools
@@ -55,6 +56,7 @@ class Pool:
     step_samples: Ints
     cut: Bools | None = None
     further: tuple[Rule, ...] = ()
+    executed: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.correct)
@@ -87,6 +89,7 @@ class Pool:
         if answers not in classes_by_answers:
             classes_by_answers[answers] = group(answers, comparer)
         steps = _distinct_steps(samples)
+        ran = Counter(one.answer for one in samples if one.execution is not None)
         return cls(
             correct=np.array([bool(sample.correct) for sample in samples]),
             answer_class=np.array(classes_by_answers[answers]),
@@ -96,6 +99,7 @@ class Pool:
             step_samples=np.array(list(steps.values()), dtype=np.int64),
             cut=np.array([sample.state == State.CUT.value for sample in samples]),
             further=further,
+            executed=np.array(list(ran.values()), dtype=np.int64),
         )
 
     @property
@@ -119,6 +123,15 @@ class Pool:
         by_others = np.bincount(n - self.step_samples, self.step_tokens, minlength=n + 1)
         missed = by_others @ among(n, ks)
         return np.asarray(1 - missed / total if total else np.zeros(len(ks)))
+
+    def executions(self, ks: Ints) -> Floats:
+        """Return the expected number of answers to run among k samples, shape `(ks,)`.
+
+        Samples with the same answer share its run, as they share steps (`scored_share`).
+        """
+        n = len(self)
+        by_others = np.bincount(n - self.executed, minlength=n + 1)
+        return np.asarray(len(self.executed) - by_others @ among(n, ks))
 
 
 def _distinct_steps(samples: tuple[SampleRecord, ...]) -> Counter[tuple[tuple[int, ...], int]]:

@@ -62,6 +62,7 @@ class Point:
             problem.
         subsampling_error: standard error due to the random orders.
         generated_tokens, prm_tokens: expected tokens per problem; NaN if unknown.
+        executions: expected number of programs that are run per problem, to vote or to score.
     """
 
     difficulty: str
@@ -73,6 +74,7 @@ class Point:
     subsampling_error: float
     generated_tokens: float
     prm_tokens: float
+    executions: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON; `rule` has its `name`, `vote`, `score` and `first`.
@@ -119,13 +121,14 @@ class Surface:
         curves = replay(one.pool, self.ks, orders=self._orders, random_state=seed)
         generated = {rule: self._generated(one, rule) for rule in curves}
         scoring = one.prm_tokens * one.pool.scored_share(self.ks)
-        self._count(ALL, curves, generated, scoring)
+        ran = one.pool.executions(self.ks)
+        self._count(ALL, curves, generated, scoring, ran)
         part = one.class_part
         if part is not None and part.largest > 0:
             curves = replay_in_class(
                 one.pool, self.ks, curves, part, orders=self._orders, random_state=seed
             )
-            self._count(part.level.value, curves, generated, scoring)
+            self._count(part.level.value, curves, generated, scoring, ran)
 
     def _generated(self, one: ProblemPool, rule: Rule) -> Floats:
         if rule.first is None:
@@ -141,11 +144,13 @@ class Surface:
         curves: dict[Rule, Curve],
         generated: dict[Rule, Floats],
         scoring: Floats,
+        ran: Floats,
     ) -> None:
+        nothing = np.zeros(len(self.ks))
         for rule, curve in curves.items():
-            scored = np.zeros(len(self.ks)) if rule.score is None else scoring
+            scored = nothing if rule.score is None else scoring
             sums = self._sums.setdefault((level, rule), _Sums(len(self.ks)))
-            sums.add(curve, generated[rule], scored)
+            sums.add(curve, generated[rule], scored, nothing if rule.vote is None else ran)
 
     def points(self) -> Iterator[Point]:
         """Yield the points by difficulty (easy to hard, then all), rule, and k as in `ks`.
@@ -167,11 +172,10 @@ class _Sums:
 
     def __init__(self, ks: int) -> None:
         self.problems = np.zeros(ks, dtype=np.int64)
-        self._accuracy, self._squares, self._noise, self._generated, self._scored = np.zeros(
-            (5, ks)
-        )
+        self._accuracy, self._squares, self._noise = np.zeros((3, ks))
+        self._generated, self._scored, self._ran = np.zeros((3, ks))
 
-    def add(self, curve: Curve, generated: Floats, scored: Floats) -> None:
+    def add(self, curve: Curve, generated: Floats, scored: Floats, ran: Floats) -> None:
         first = slice(len(curve.accuracy))  # a class part may leave too few samples for the rest
         self.problems[first] += ~np.isnan(curve.accuracy)
         self._accuracy[first] += curve.accuracy
@@ -179,9 +183,10 @@ class _Sums:
         self._noise[first] += curve.variance
         self._generated += generated
         self._scored += scored
+        self._ran += ran
 
-    def at(self, index: int) -> tuple[int, float, float, float, float, float]:
-        """Return number of problems, accuracy, both errors, generated tokens and PRM tokens."""
+    def at(self, index: int) -> tuple[int, float, float, float, float, float, float]:
+        """Return number of problems, accuracy, both errors, and what each problem costs."""
         n = int(self.problems[index])
         accuracy, noise = self._accuracy[index] / n, self._noise[index] / n
         error = math.nan
@@ -189,4 +194,5 @@ class _Sums:
             spread = (self._squares[index] - n * accuracy**2) / (n - 1)
             error = math.sqrt(max(spread - noise, 0.0) / n)
         tokens = float(self._generated[index] / n), float(self._scored[index] / n)
-        return n, float(accuracy), error, math.sqrt(noise / n), *tokens
+        ran = float(self._ran[index] / n)
+        return n, float(accuracy), error, math.sqrt(noise / n), *tokens, ran

@@ -11,7 +11,7 @@ from executor.answers.reasons import GradeReason
 from executor.domains.code.inputs import comparison
 from executor.domains.code.programs import completed, find_program, same_program
 from executor.domains.execution import NO_OUTPUT, Execution
-from executor.sandbox.sandbox import Limits, Sandbox
+from executor.sandbox.sandbox import Isolation, Limits, Sandbox
 from executor.sandbox.suite import Pair, Suite, Verdict, VerdictKind
 
 T = TypeVar("T")
@@ -76,6 +76,11 @@ class CodeGrader:
     def runs(self) -> int:
         """Number of programs that were run."""
         return self._sandbox.runs
+
+    @property
+    def isolation(self) -> Isolation | None:
+        """What keeps programs from this machine; None: none was run yet."""
+        return self._sandbox.isolation if self._sandbox.runs else None
 
     def extract(self, response: str) -> str | None:
         """Return the program of a response; see `find_program`."""

@@ -1,6 +1,6 @@
 """Options of `apportion evaluate`."""
 
-from planner.cli.options import Command, Parser, whole
+from planner.cli.options import Command, Parser, add_domain, whole
 
 
 def add_arguments(parser: Parser) -> None:
@@ -22,6 +22,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--seed", type=whole, default=0, help="seed of folds and tuning (default: %(default)s)"
     )
+    add_domain(parser, "that of the newest profile")
 
 
 COMMAND = Command(

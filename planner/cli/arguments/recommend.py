@@ -4,6 +4,7 @@ from planner.cli.options import (
     Command,
     Parser,
     add_constraint,
+    add_domain,
     add_models,
     add_prices,
     add_published,
@@ -18,6 +19,7 @@ def add_arguments(parser: Parser) -> None:
         "--difficulty", default="all", help="easy, medium, hard, or all (default: %(default)s)"
     )
     add_published(parser)
+    add_domain(parser, "that of the policy's newest profile")
     parser.add_argument(
         "--next-problems",
         type=whole,

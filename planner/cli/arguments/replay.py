@@ -1,6 +1,6 @@
 """Options of `apportion replay`."""
 
-from planner.cli.options import Command, Parser, add_scorer
+from planner.cli.options import Command, Parser, add_domain, add_scorer
 
 
 def add_arguments(parser: Parser) -> None:
@@ -9,8 +9,9 @@ def add_arguments(parser: Parser) -> None:
     add_scorer(
         parser,
         "a PRM that scored the samples, or mean-logprob, which always has, or one of deepconf-*, "
-        "if profile recorded confidences with --top-logprobs (default: the only PRM in the store; "
-        "if there are several, none, and only rules without a score are replayed)",
+        "if profile recorded confidences with --top-logprobs, or tests, if answers are programs "
+        "(default: the only PRM in the store; if there are several, none, and only rules without a "
+        "score are replayed)",
     )
     parser.add_argument(
         "--k",
@@ -26,6 +27,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--power", metavar="POWERS", help="powers of Borda votes, as in 0.5,2 (default: none)"
     )
+    add_domain(parser, "that of the policy's newest profile")
 
 
 COMMAND = Command(

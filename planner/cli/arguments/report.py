@@ -6,6 +6,7 @@ from planner.cli.options import (
     Command,
     Parser,
     add_constraint,
+    add_domain,
     add_prices,
     add_published,
     add_scorer,
@@ -36,6 +37,7 @@ def add_arguments(parser: Parser) -> None:
         help="format of the report: a page, Markdown, or all of it as JSON (default: %(default)s)",
     )
     add_published(parser)
+    add_domain(parser, "that of the policy's newest profile")
     add_constraint(parser)
     add_prices(parser)
 

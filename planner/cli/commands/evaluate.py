@@ -26,6 +26,7 @@ def run(arguments: Namespace, output: Output) -> None:
         budgets=common.whole_numbers("--budgets", budgets) if budgets else None,
         trials=arguments.trials,
         seed=arguments.seed,
+        domain=arguments.domain,
         store=arguments.store,
         reporter=output,
     )

@@ -55,6 +55,12 @@ def show(console: Console, found: Profile) -> None:
         f"tokens: {count(ledger.generated)} generated, {count(ledger.prompt)} prompt "
         f"(+ {count(ledger.cached)} cached), {count(ledger.prm)} PRM"
     )
+    if ledger.executions:
+        console.print(
+            f"executions: {count(ledger.executions)} different programs on public tests and inputs "
+            f"(isolation: {' and '.join(found.isolation) or 'not known'})",
+            highlight=False,
+        )
 
 
 def _show_difficulties(console: Console, found: Profile) -> None:

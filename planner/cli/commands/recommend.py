@@ -47,6 +47,7 @@ def run(arguments: Namespace, output: Output) -> int:
         catalog=arguments.catalog,
         unlisted=common.unlisted(arguments),
         next_problems=arguments.next_problems,
+        domain=arguments.domain,
         store=arguments.store,
     )
     output.result(to_dict(answer), lambda console: show(console, answer, arguments.explain))

@@ -28,6 +28,7 @@ def run(arguments: Namespace, output: Output) -> None:
         k=parse_k(arguments.k),
         keep=_numbers("--keep", arguments.keep),
         power=_numbers("--power", arguments.power),
+        domain=arguments.domain,
         store=arguments.store,
         reporter=output,
     )
@@ -89,6 +90,8 @@ def _rows(points: Sequence[Point]) -> list[list[str]]:
     rows += [row(f"generated tokens, {rule}", rule, _generated) for rule in rules if rule.first]
     scored = [rule for rule in rules if any(p.prm_tokens > 0 for p in points if p.rule == rule)]
     rows += [row("PRM tokens", rule, lambda point: count(point.prm_tokens)) for rule in scored[-1:]]
+    ran = [rule for rule in rules if any(p.executions > 0 for p in points if p.rule == rule)]
+    rows += [row("executions", rule, lambda point: f"{point.executions:.1f}") for rule in ran[:1]]
     return rows
 
 

@@ -20,6 +20,7 @@ def run(arguments: Namespace, output: Output) -> None:
         pricing=common.pricing(arguments),
         catalog=arguments.catalog,
         unlisted=common.unlisted(arguments),
+        domain=arguments.domain,
         store=arguments.store,
         reporter=output,
     )

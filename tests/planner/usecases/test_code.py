@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import random
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from executor.answers.voting import Vote
+from executor.domains.execution import Executions
 from executor.errors import InputError
-from executor.models.stopping import Finish
-from executor.policies.base import Draw
-from executor.policies.simulated import EOS_ID, SimulatedPolicy, simulated_problems
-from executor.run.runner import Executor
+from executor.policies.simulated import simulated_problems
 from executor.sandbox.sandbox import Sandbox
 from executor.sandbox.suite import Suite
 from executor.scorers.tests import PublicTests
@@ -31,57 +26,17 @@ from planner.runtime.settings import SessionSettings
 from planner.usecases.measure import measure
 from planner.usecases.plan import plan
 from planner.usecases.profile import profile
+from planner.usecases.recommend import recommend
 from planner.usecases.replay import replay
+from planner.usecases.report import report
 from planner.usecases.run import run
 from profiling.problems.files import load_problems
+from tests.helpers.code_session import SECRET, CodeSession, write_code_problems
 from tests.helpers.simulated_session import SimulatedSession
 
 pytestmark = pytest.mark.process
 
-SECRET = 98765
-SECRET_TEXT = str(SECRET)
 CODE = SessionSettings(domain="code")
-
-
-class Programmer(SimulatedPolicy):
-    """A policy that writes programs, right ones with the chance `chance`."""
-
-    chance = 0.6
-    asked: list[str]
-
-    def prompt(self, question: str, before: Any = (), answers: Any = ()) -> list[int]:
-        self.asked.append(question)
-        return super().prompt(question, before, answers)
-
-    def _write(
-        self, question: str, p: float, before: str, room: int, stop: Any, greedy: bool,
-        rng: random.Random,
-    ) -> Draw:  # fmt: skip
-        right = greedy or rng.random() < self.chance
-        layout = rng.choice(["    return n + k", "    # the sum\n    return  n+k",
-                             "    total = k\n    return total + n"])  # fmt: skip
-        body = layout if right else f"    return n - {rng.randint(2, 9)}"
-        text = f"So:\n```python\n{question.split('|')[1]}\n{body}\n```\n"
-        return Draw((*self.tokens.encode(text), EOS_ID), Finish.EOS, -1.0)
-
-
-class CodeSession(SimulatedSession):
-    """A session with that policy."""
-
-    asked: list[str]
-
-    def executor(self, *models: Any, **options: Any) -> Executor:
-        if self.settings.domain != "code":
-            return super().executor(*models, **options)
-        executor = super().executor(*models, **options)
-        policy = Programmer(0.5, 2)
-        policy.asked = self.asked
-        served: Any = policy
-        self._loaded._policy = served
-        digests = dict(executor.digests)
-        if executor.prm is None:
-            del digests["prm"]
-        return replace(executor, policy=served, domain="code", digests=digests)
 
 
 @pytest.fixture
@@ -93,20 +48,8 @@ def session(tmp_path: Path) -> Iterator[CodeSession]:
 
 @pytest.fixture
 def problems(tmp_path: Path) -> Path:
-    """Twenty problems in a file; `k` makes each another one."""
-    file = tmp_path / "problems.jsonl"
-    records = [
-        {
-            "id": f"p{number}",
-            "prompt": f"Add to n.|def f{number}(n, k={number}):",
-            "entry_point": f"f{number}",
-            "public_tests": f"assert f{number}(1) == {1 + number}",
-            "tests": f"assert f{number}({SECRET}) == {SECRET + number}",
-        }
-        for number in range(20)
-    ]
-    file.write_text("".join(json.dumps(one) + "\n" for one in records))
-    return file
+    """Twenty problems in a file."""
+    return write_code_problems(tmp_path / "problems.jsonl", 20)
 
 
 @pytest.mark.long
@@ -130,7 +73,7 @@ def test_programs_are_graded_by_their_tests_all_the_way(
     assert measured.runs[0].accuracy == 1 and measured.runs[1].accuracy > 0.8
 
     # Nobody saw a hidden test, and evidence knows its domain.
-    assert session.asked and not any(SECRET_TEXT in text for text in session.asked)
+    assert session.asked and not any(SECRET in text for text in session.asked)
     runs = session.store.runs()
     assert {domain_of(spec) for spec in runs} == {evidence_domain(runs)} == {"code"}
     frame = gather(session.store, session.grader)
@@ -171,13 +114,31 @@ def test_a_scorer_sees_no_hidden_test(
     monkeypatch.setattr(Sandbox, "run", watched)
     few = load_problems(problems)[:3]
     profiled = profile(few, policy="p", prm="tests", max_samples=4, session=session)
-    assert len(given) > 6 and all(SECRET_TEXT in str(one.answer) for one in few)
-    assert not any(SECRET_TEXT in text for text in given)
+    assert len(given) > 6 and all(SECRET in str(one.answer) for one in few)
+    assert not any(SECRET in text for text in given)
     for one in profiled.problems:
         for record in one.outcome.samples:
             assert record.rewards == (float(bool(record.correct)),)
     best = measure(few, [BestOfN(4, vote=Vote.MAX)], policy="p", prm="tests", session=session)
     assert best.runs[0].accuracy == 1
+
+
+@pytest.mark.long
+def test_samples_of_before_are_executed_without_being_drawn_again(
+    session: CodeSession, problems: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = load_problems(problems)[:3]
+    with monkeypatch.context() as patch:  # as this project was without executions
+        patch.setattr(Executions, "of", lambda *_: None)
+        before = profile(few, policy="p", max_samples=4, session=session)
+    assert before.ledger.executions == 0 and before.problems[0].outcome.samples[0].execution is None
+    after = profile(few, policy="p", prm="tests", max_samples=4, session=session)
+    drew = session._loaded.policy_named(before.policy).counters()
+    assert drew.generated == 0 and after.ledger.executions > 0
+    for old, new in zip(before.problems, after.problems, strict=True):
+        texts = [one.text for one in old.outcome.samples]
+        assert [one.text for one in new.outcome.samples] == texts
+        assert all(one.execution and len(one.execution.public) == 1 for one in new.outcome.samples)
 
 
 def test_only_answers_that_run_can_be_scored_by_tests() -> None:
@@ -201,6 +162,15 @@ def test_evidence_is_of_one_domain(session: CodeSession, problems: Path, tmp_pat
     assert gather(session.store, session.grader)["problem"].nunique() == 10
     assert gather(session.store, session.grader, domain="code")["problem"].nunique() == 20
     limit = Constraint(budget=4)
+    name, url = specs[0].policy, session.store_url
+    for domain, problems_of in (("code", 20), ("maths", 10), (None, 10)):
+        answer = recommend(name, constraint=limit, domain=domain, store=url)
+        assert answer.rows["problem"].nunique() == problems_of
+        assert len(replay(name, k=[1], domain=domain, store=url).samples.pools) == problems_of
+    report(name, out=tmp_path / "code.md", form="md", domain="code", store=url)
+    assert "20 problems" in (tmp_path / "code.md").read_text()
+    with pytest.raises(InputError, match="are no programs that were run on public tests"):
+        replay(name, "tests", domain="maths", store=url)
     made = plan(specs[0].policy, constraint=limit, store=session.store_url, domain="code").plan
     assert made.domain == "code"
     with pytest.raises(InputError, match="are of domain maths, not code"):

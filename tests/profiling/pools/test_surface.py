@@ -11,6 +11,7 @@ import pytest
 
 from executor.answers.grader import MathGrader
 from executor.answers.voting import Vote
+from executor.domains.execution import ByText, Execution
 from executor.outcome import SampleRecord
 from executor.strategy import Score
 from profiling.pools.first_finished import tokens_until
@@ -214,3 +215,17 @@ def test_the_first_to_finish_vote_from_their_number_on_and_spare_the_rest(
             assert point.generated_tokens == pytest.approx(np.mean([each[0] for each in tokens]))
             assert point.generated_tokens <= points["all", MAJORITY, k].generated_tokens + 1e-9
             assert point.prm_tokens == 0
+
+
+def test_programs_are_run_once_each() -> None:
+    """Of four samples, three are one program: two draws have 1.5 different ones."""
+    execution = Execution((True,), ("1",))
+    samples = tuple(
+        SampleRecord(one, one, True, "finished", 1, 0.0, execution=execution) for one in "aaab"
+    )
+    pool = Pool.of(samples, ByText())
+    assert pool.executions(np.array([1, 2, 4])) == pytest.approx([1, 1.5, 2])
+    surface = Surface(np.array([2]))
+    surface.add(ProblemPool("a0", pool, 4.0))
+    ran = {str(one.rule): one.executions for one in surface.points()}
+    assert ran["majority"] == 1.5 and ran["pass"] == 0
