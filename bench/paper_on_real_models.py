@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import ROOT, finish
+from common import MEASURED, ROOT, finish
 from matrix import MIN_PROBLEMS, Difference, accuracy_of, of_budget, short, table
 from real_matrix import Recorded, recorded
 from real_models import BENCHMARKS, BUDGETS, PARTS, POLICIES
@@ -22,7 +23,9 @@ from sections import COMPARED
 
 sys.path.insert(0, str(ROOT))
 from executor.answers.grader import MathGrader
-from executor.strategy import Greedy, Majority, key
+from executor.strategy import Greedy, Majority, ShortMOfK, from_key, key
+from planner.plans.plan import DEFAULT
+from planner.plans.serialization import load_plan
 from profiling.arrays import Floats
 from profiling.difficulty.estimator import LEVEL, intervals
 from profiling.difficulty.fitting import DifficultyEstimator, class_posterior, quality
@@ -40,6 +43,12 @@ def best(accuracy: pd.DataFrame, flops: pd.Series) -> str:
     """The strategy with the highest mean accuracy; the cheapest of equal ones."""
     means = accuracy.mean()
     return str(flops[means.index[means >= means.max() - 1e-9]].idxmin())
+
+
+def named(strategy: str) -> str:
+    """A strategy as tables have it; of the first m of n samples, with m."""
+    made = from_key(strategy)
+    return f"short_{made.m}_of_{made.n}" if isinstance(made, ShortMOfK) else short(strategy)
 
 
 def everyone(one: Recorded) -> pd.DataFrame:
@@ -69,44 +78,53 @@ def policies_section(parts: Sequence[Recorded]) -> str:
     return table(head, rows)
 
 
-def heads_section(parts: Sequence[Recorded]) -> str:
-    """How well each policy's head tells right samples from wrong ones."""
+def scorers_section(parts: Sequence[Recorded]) -> str:
+    """How well each scorer tells right samples from wrong ones."""
     rows = []
-    for one in parts:
-        found = one.pools(PARTS[1]).statistics(one.prm)
+    for one, scorer in [(each, name) for each in parts for name in each.scorers]:
+        found = one.pools(PARTS[1]).statistics(scorer)
         if found is not None:
-            rows.append([one.policy, one.benchmark, str(found.auc_within), str(found.auc),
+            rows.append([one.policy, one.benchmark, scorer, str(found.auc_within), str(found.auc),
                          f"{found.calibration_error:.3f}"])  # fmt: skip
-    return table([*_HEAD, "AUC within a problem", "AUC of all samples", "calibration"], rows)
+    head = [*_HEAD, "scorer", "AUC within a problem", "AUC of all samples", "calibration"]
+    return table(head, rows)
 
 
 def strategies_section(parts: Sequence[Recorded]) -> tuple[str, list[str]]:
     """Every kind of strategy at every budget, beside majority of the same budget."""
     rows, said = [], []
     for one in parts:
-        accuracy = everyone(one)
-        rows_of = one.judged.frame.groupby("strategy")
-        greedy = accuracy[GREEDY].to_numpy(float)
-        wanted = {"greedy": (GREEDY, GREEDY)}
+        alone = one.judged.accuracy(None, one.judged.problems("all"))
+        greedy = alone[GREEDY].to_numpy(float)
+        wanted = [("", GREEDY, GREEDY)]
         for n in BUDGETS:
-            wanted[f"majority@{n}"] = key(Majority(n)), GREEDY
-            for made in COMPARED.values():
-                wanted[short(key(made(n)))] = key(made(n)), key(Majority(n))
-        looks = sum(strategy in accuracy for strategy, _ in wanted.values()) - 1
-        for name, (strategy, beside) in wanted.items():
-            if strategy not in accuracy:
-                continue
-            mine = accuracy[strategy].to_numpy(float)
-            apart = Difference.of(mine, accuracy[beside].to_numpy(float), looks)
+            wanted.append(("", key(Majority(n)), GREEDY))
+            wanted += [("", key(ShortMOfK(n, m)), key(Majority(n))) for m in (1, 3)]
+            wanted += [(scorer, key(made(n)), key(Majority(n)))
+                       for scorer in one.scorers for made in COMPARED.values()]  # fmt: skip
+        known = one.judged.frame.groupby(["prm", "strategy"])
+        ran = [each for each in wanted if each[:2] in known.groups]
+        told: dict[str, list[str]] = defaultdict(list)
+        for scorer, strategy, beside in ran:
+            group = known.get_group((scorer, strategy))
+            mine = group.set_index("problem")["all_accuracy"].loc[alone.index].to_numpy(float)
+            apart = Difference.of(mine, alone[beside].to_numpy(float), len(ran) - 1)
             rows.append([
-                one.policy, one.benchmark, name, accuracy_of(mine),
+                one.policy, one.benchmark, named(strategy), scorer or "-", accuracy_of(mine),
                 "" if strategy == beside else f"{apart} than {short(beside)}",
-                *one.cost(rows_of.get_group(strategy)),
+                *one.cost(group),
             ])  # fmt: skip
-        vote = key(Majority(N))
+            told[apart.told].append(named(strategy) + (f" with {scorer}" if scorer else ""))
+        accuracy, vote = alone, key(Majority(N))
         gain = Difference.of(accuracy[vote].to_numpy(float), greedy)
         said.append(f"{one.policy} on {one.benchmark}: majority@{N} is {gain} above greedy.")
-    head = [*_HEAD, "strategy", "accuracy", "more", *_COST]
+        for side in ("above", "below"):
+            if told[side]:
+                said.append(
+                    f"{one.policy} on {one.benchmark}, {side} what they stand beside: "
+                    f"{', '.join(told[side])}."
+                )
+    head = [*_HEAD, "strategy", "scorer", "accuracy", "more", *_COST]
     return table(head, rows), said
 
 
@@ -155,7 +173,7 @@ def ladder_section(parts: Sequence[Recorded]) -> str:
         rows.append([benchmark, str(len(both)), short(lucky), accuracy_of(highest), str(apart)])
     head = ["benchmark", "problems", f"best of {small} in hindsight", "its accuracy",
             f"minus greedy of {large}"]  # fmt: skip
-    return table(head, rows)
+    return shown(head, rows)
 
 
 def plans_section(parts: Sequence[Recorded]) -> tuple[str, list[str]]:
@@ -163,6 +181,7 @@ def plans_section(parts: Sequence[Recorded]) -> tuple[str, list[str]]:
     rows, said = [], []
     for one in parts:
         if one.plan.empty:
+            said += unrouted(one)
             continue
         accuracy = everyone(one).loc[one.plan.index]
         plan = one.plan["accuracy"].to_numpy(float)
@@ -186,7 +205,25 @@ def plans_section(parts: Sequence[Recorded]) -> tuple[str, list[str]]:
             f"{spent / theirs:.2f} of its tokens."
         )
     head = [*_HEAD, "strategy", "accuracy", "plan minus it", *_COST]
-    return table(head, rows), said
+    return "" if said and not rows else shown(head, rows), said
+
+
+def unrouted(one: Recorded) -> list[str]:
+    """What the plan that ships does to the held-out problems, if it runs one strategy for all."""
+    path = MEASURED.parent / "plans" / f"{one.policy}.json"
+    plan = load_plan(path) if path.is_file() else None
+    if plan is None or plan.worth_routing or plan.entries[DEFAULT].strategy.needs_prm:
+        return []
+    strategy = key(plan.entries[DEFAULT].strategy)
+    accuracy = one.judged.accuracy(None, one.judged.problems("all"))
+    if strategy not in accuracy:
+        return []
+    mine = accuracy[strategy].to_numpy(float)
+    apart = Difference.of(mine, accuracy[GREEDY].to_numpy(float))
+    return [
+        f"{one.policy} on {one.benchmark}: the plan does not route. It runs {strategy} on every "
+        f"question, which solves {accuracy_of(mine)} of them (replayed), {apart} more than greedy."
+    ]
 
 
 def difficulty_section(parts: Sequence[Recorded]) -> str:
@@ -215,6 +252,11 @@ def difficulty_section(parts: Sequence[Recorded]) -> str:
     return table(head_row, rows)
 
 
+def shown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table, or that there is nothing to show yet."""
+    return table(head, rows) if rows else "Not recorded yet.\n"
+
+
 def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -228,7 +270,7 @@ def main() -> None:
     choices, changes = choices_section(parts)
     plans, judged = plans_section(parts)
     text = TEMPLATE.format(
-        policies=policies_section(parts), heads=heads_section(parts), strategies=strategies,
+        policies=policies_section(parts), scorers=scorers_section(parts), strategies=strategies,
         choices=choices, ladder=ladder_section(parts), plans=plans,
         difficulty=difficulty_section(parts), n=N, least=MIN_PROBLEMS,
         **{name: "".join(f"- {line}\n" for line in found)
@@ -260,18 +302,24 @@ greedy and plans ran. Seconds are engine time of the machine that recorded this 
 ## What was recorded
 
 {policies}
-## The scorer
+## The scorers
 
-There is no public PRM that two cores can run beside these policies. The scorer is a reward head:
-`apportion fit-prm` trained it on each policy's own samples of 200 training problems of GSM8K. On
-other benchmarks it shows what such a head does where it was not trained.
+There is no public PRM that two cores can run beside these policies. `mean-logprob` is the policy's
+own log-probability a token, which is free. A reward head, if there is one, was trained by
+`apportion fit-prm` on the policy's own samples of 200 training problems of GSM8K. On other
+benchmarks it shows what such a head does on problems of another kind.
 
-{heads}
+{scorers}
 The AUC within a problem says whether the head tells right answers from wrong ones to the same
 question. That is what a vote or a search needs. A head that only knows which problems are hard has
 a good AUC over all samples.
 
 ## What more samples gain
+
+A strategy stands beside majority of the same budget, and majority beside greedy. Votes of the first to
+finish (`short_m_of_k`) come from models that think before they answer, whose long thoughts are often
+lost ones ([Reasoning models](reasoning-models.md)). A model that writes its steps down once may gain
+nothing from them.
 
 {gains}
 {strategies}
@@ -288,8 +336,7 @@ The best strategy of the small one is chosen in hindsight, which flatters it.
 {ladder}
 ## The plan
 
-The plan has a budget of N = {n}. It ran on the held-out problems as `apportion run` runs it: no
-difficulty is told, and probes are paid.
+The plan has a budget of N = {n}. On the held-out problems no difficulty is told, and probes are paid.
 
 {judged}
 {plans}

@@ -16,11 +16,12 @@ from real_models import BENCHMARKS, PARTS, POLICIES, head_of
 sys.path.insert(0, str(ROOT))
 from executor.answers.grader import Grader
 from planner.costs.cost import Rates
+from planner.costs.measured import scorer_parameters
 from planner.evidence.bundled import bundled_rows
 from planner.evidence.layout import COLUMNS
 from profiling.arrays import Floats
 from profiling.difficulty.probes import TEXT, Probes
-from profiling.profiles.pool_files import load_pools, prms_in, rewards_of, saved_profiles
+from profiling.profiles.pool_files import has_rewards, load_pools, rewards_of, saved_profiles
 from profiling.profiles.profiler import BENCHMARK
 from profiling.scorers.rewards import RewardStatistics, reward_statistics
 
@@ -36,7 +37,7 @@ class Pools:
 
     def statistics(self, prm: str) -> RewardStatistics | None:
         """How well the last step's reward tells right samples; None if it scored none."""
-        if prm not in prms_in(self.samples):
+        if not has_rewards(self.samples, prm):
             return None
         given = rewards_of(self.samples, prm)
         scored = given.map(lambda steps: steps is not None and len(steps) > 0)
@@ -60,10 +61,17 @@ class Recorded:
     policy: str
     benchmark: str
 
+    @cached_property
+    def scorers(self) -> list[str]:
+        """All that scored the held-out samples: the policy's reward head first, if it did."""
+        rows = pd.read_parquet(HELDOUT / f"{self.policy}.parquet").astype(COLUMNS)
+        found = set(rows.loc[rows[BENCHMARK] == self.benchmark, "prm"]) - {""}
+        return sorted(found, key=lambda name: (name != head_of(self.policy), name))
+
     @property
-    def prm(self) -> str:
-        """The policy's reward head, trained on GSM8K."""
-        return head_of(self.policy)
+    def prm(self) -> str | None:
+        """The policy's reward head, trained on GSM8K; without it a free scorer."""
+        return next(iter(self.scorers), None)
 
     @cached_property
     def learnt(self) -> Matrix:
@@ -93,7 +101,8 @@ class Recorded:
         policy, prm = (None if pd.isna(one) else float(one) for one in (
             speed["tokens_per_second"], speed["prm_tokens_per_second"]))  # fmt: skip
         sizes = self.judged.sizes
-        return Rates(sizes[self.policy], sizes.get(self.prm), tokens_per_second=policy,
+        scorer = scorer_parameters(self.prm, sizes.get(self.prm or ""))
+        return Rates(sizes[self.policy], scorer, tokens_per_second=policy,
                      prm_tokens_per_second=prm)  # fmt: skip
 
     def cost(self, rows: pd.DataFrame) -> list[str]:

@@ -120,7 +120,7 @@ def planned(store: Store, policy: str) -> pd.DataFrame:
             "strategy": one.note["strategy"],
             "accuracy": float(bool(one.outcome.correct)),
         }
-        | {COLUMNS[name]: count for name, count in one.outcome.ledger.to_dict().items()}
+        | {column: getattr(one.outcome.ledger, name) for name, column in COLUMNS.items()}
         for spec in specs[-1:]
         for one in store.outcomes(spec, samples=False)
     ]
