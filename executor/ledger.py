@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 class Ledger:
     """Counts of one problem under one strategy; all are tokens, except `spared`.
 
+    All counts are addends, except `thought`, which is a part of others.
+
     `generated + discarded + probe` equals vLLM's own count of generated tokens, and
     `prompt + cached` its count of prompt tokens: all counts come from the engine's answers. The
     prompts of what a reward head in its policy asks (`executor.scorers.fused`) count as the PRM's.
@@ -25,6 +27,8 @@ class Ledger:
         spared: responses that were not finished because the vote was settled (or, in an adaptive
             vote, sure enough; or held by the first to finish) without them. Not tokens: their
             length is unknown.
+        thought: those of the generated, discarded and probe tokens that were drawn inside thoughts,
+            without the marks. Of a request that was lost with its server, none are counted.
     """
 
     prompt: int = 0
@@ -35,6 +39,7 @@ class Ledger:
     prm_cached: int = 0
     probe: int = 0
     spared: int = 0
+    thought: int = 0
 
     def charge_prompt(self, prompt_tokens: int, cached_tokens: int) -> None:
         """Charge the prompt of one request, of which `cached_tokens` were in the cache."""
@@ -56,6 +61,11 @@ class Ledger:
             raise ValueError(f"cannot discard {tokens} of {self.generated} generated tokens")
         self.generated -= tokens
         self.discarded += tokens
+
+    def take(self, other: Ledger) -> None:
+        """Add the counts of another ledger to this one."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property
     def policy_generated(self) -> int:

@@ -31,7 +31,7 @@ class SampleRecord:
     """One graded response, as stored.
 
     Attributes:
-        text: text of the response.
+        text: text of the response, behind its thought.
         answer: extracted answer; None if it has none or a limit cut the response.
         correct: whether the answer is right; None without a reference.
         state: `finished` or `cut`.
@@ -42,6 +42,8 @@ class SampleRecord:
         token_ids: its tokens.
         confidences: confidence of each token (`executor.models.confidence`), in nats; empty if they
             were not recorded.
+        visible_from: number of its first tokens that belong to its thought; `text` and `steps`
+            begin behind them.
     """
 
     text: str
@@ -54,6 +56,12 @@ class SampleRecord:
     steps: tuple[int, ...] = ()
     token_ids: tuple[int, ...] = ()
     confidences: tuple[float, ...] = ()
+    visible_from: int = 0
+
+    @property
+    def only_thought(self) -> bool:
+        """Whether nothing stands behind its thought, so that it has no answer."""
+        return 0 < self.visible_from == self.n_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,7 @@ def grade(responses: Sequence[Response], problem: Problem, grader: Grader) -> li
                 steps=tuple(len(step.token_ids) for step in response.steps),
                 token_ids=token_ids,
                 confidences=response.confidences,
+                visible_from=len(response.thought),
             )
         )
     return records

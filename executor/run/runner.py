@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from executor.answers.account import grading_account
@@ -97,7 +97,7 @@ def run_settings(
     """
     return (
         {
-            "sampling": asdict(sampling),
+            "sampling": sampling.to_dict(),
             "seed": seed,
             "token_cap": token_cap,
             "template": dict(template),

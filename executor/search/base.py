@@ -16,6 +16,7 @@ from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.models.tokens import Step
 from executor.policies.base import Draw, DrawRequest, Finished, Policy
+from executor.policies.thinking import ThinkingPolicy
 from executor.problem import Problem
 from executor.scorers.base import AnyScorer, StepScorer, WholeResponse, scores_of_responses
 from executor.strategy import Sampling, Score
@@ -46,6 +47,8 @@ class Response:
         branches: `(serial, tokens)` of its draws in a tree search; responses with a common
             beginning share its draws, so that each token is charged once.
         confidences: confidence of each of its tokens (`Draw.confidences`); empty if not asked for.
+        thought: tokens of the thought that it begins with, with its marks. They are no step, and
+            no part of its text.
     """
 
     steps: tuple[Step, ...] = ()
@@ -54,20 +57,22 @@ class Response:
     logprob: float = 0.0
     branches: tuple[tuple[int, int], ...] = ()
     confidences: tuple[float, ...] = ()
+    thought: tuple[int, ...] = ()
 
     @property
     def token_ids(self) -> list[int]:
         """All its tokens, in order."""
-        return list(itertools.chain.from_iterable(step.token_ids for step in self.steps))
+        steps = (step.token_ids for step in self.steps)
+        return list(itertools.chain(self.thought, itertools.chain.from_iterable(steps)))
 
     @property
     def n_tokens(self) -> int:
         """Its number of tokens."""
-        return sum(len(step.token_ids) for step in self.steps)
+        return len(self.thought) + sum(len(step.token_ids) for step in self.steps)
 
     @property
     def text(self) -> str:
-        """Its text without special tokens."""
+        """Its text behind its thought, without special tokens."""
         return "".join(step.text for step in self.steps)
 
 
@@ -116,6 +121,12 @@ class Context:
             self._prompt = self.ask()
         return self._prompt
 
+    def thought_end(self, token_ids: Sequence[int]) -> int:
+        """Return the number of a response's first tokens that belong to its thought."""
+        if isinstance(self.policy, ThinkingPolicy):
+            return self.policy.visible_from(self.prompt, token_ids)
+        return 0
+
     def ask(self, answers: Sequence[str] = ()) -> list[int]:
         """Return the token ids that ask the problem, and those that its responses begin with.
 
@@ -141,6 +152,7 @@ class Context:
         first: int = 0,
         finished: Finished | None = None,
         prompt: Sequence[int] | None = None,
+        max_visible_tokens: int | None = None,
     ) -> list[Draw]:
         """Draw `n` continuations of a response; none if the token cap or the context is full.
 
@@ -156,6 +168,7 @@ class Context:
                 requests; draw `i` has the same seed in all splits.
             finished: callback of `DrawRequest`; its indices begin at 0.
             prompt: result of `ask`, if the response is not one to the problem alone.
+            max_visible_tokens: see `DrawRequest`.
         """
         asked = self.prompt if prompt is None else prompt
         room = self.policy.max_context - len(asked) - len(so_far)
@@ -174,6 +187,8 @@ class Context:
             finished=finished,
             json_schema=self.problem.json_schema,
             top_logprobs=self.top_logprobs,
+            written=len(so_far),
+            max_visible_tokens=max_visible_tokens,
         )
         if self.watcher is not None:
             request = _watched(request, so_far, self.watcher)

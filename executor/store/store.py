@@ -26,7 +26,7 @@ from executor.problem import Problem, problem_uid
 from executor.store import claims
 from executor.store.address import shown
 from executor.store.claims import Claimed
-from executor.store.database import open_database, sample_columns, store_error
+from executor.store.database import open_database, present_columns, store_error
 from executor.store.dialects import begin, insert, insert_new, lock
 from executor.store.pending import Bounds, Pending, find, keep, prune
 from executor.store.tables import ARTEFACTS, OUTCOMES, PROBLEMS, RUNS, SAMPLES
@@ -241,13 +241,13 @@ class Store:
                 same question under a name from another file. None reads all.
             samples: whether to read the responses; otherwise `Outcome.samples` is empty.
         """
-        query = (
-            select(OUTCOMES, PROBLEMS)
-            .join(PROBLEMS, PROBLEMS.c.uid == OUTCOMES.c.problem_uid)
-            .where(OUTCOMES.c.run_id == spec.id)
-            .order_by(OUTCOMES.c.problem_uid)
-        )
         with self._reading() as connection:
+            query = (
+                select(*present_columns(connection, OUTCOMES), PROBLEMS)
+                .join(PROBLEMS, PROBLEMS.c.uid == OUTCOMES.c.problem_uid)
+                .where(OUTCOMES.c.run_id == spec.id)
+                .order_by(OUTCOMES.c.problem_uid)
+            )
             by_problem = self._samples_of(connection, spec) if samples else {}
             rows = {row["problem_uid"]: row for row in connection.execute(query).mappings()}
         named = {uid: _problem(row) for uid, row in rows.items()}
@@ -261,7 +261,7 @@ class Store:
                 correct=row["correct"],
                 chosen=row["chosen"],
                 samples=tuple(by_problem.get(uid, ())),
-                ledger=Ledger(**{name: row[column] for name, column in COLUMNS.items()}),
+                ledger=Ledger(**{name: row[column] or 0 for name, column in COLUMNS.items()}),
                 seconds=row["seconds"],
                 uncompared=row["note"].get(_UNCOMPARED, 0),
                 unknown=frozenset(row["note"].get(_UNKNOWN, ())),
@@ -351,7 +351,7 @@ class Store:
     @staticmethod
     def _samples_of(connection: Any, spec: RunSpec) -> dict[str, list[SampleRecord]]:
         query = (
-            select(*sample_columns(connection))
+            select(*present_columns(connection, SAMPLES))
             .where(SAMPLES.c.run_id == spec.id)
             .order_by(SAMPLES.c.problem_uid, SAMPLES.c.position)
         )
@@ -369,6 +369,7 @@ class Store:
                     tuple(row.steps),
                     tuple(row.token_ids),
                     row.confidences,
+                    row.visible_from or 0,
                 )
             )
         return by_problem

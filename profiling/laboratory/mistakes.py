@@ -24,7 +24,7 @@ from profiling.problems.wordproblems import STEP_DELIMITER, WordProblem
 MISTAKEN = 0.45  # share of the steps that have a mistake
 _NEAR = (1, 1, 1, 2, 2, 3, 4, 5, 6, 8, 10, 10, 20)  # likely distances of a wrong number
 _OPERATORS = "+-*/"
-_LARGEST = 1500  # a larger result, which only mistakes produce, keeps its last three digits
+_LARGEST = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +54,21 @@ def mistaken(rng: random.Random, chain: Chain) -> list[SaidStep]:
         last = place == len(chain)
         end = "" if last else STEP_DELIMITER
         left, operator, right = value, step.operator, step.right
-        result = _value(left, operator, right)
+        result = result_of(left, operator, right)
         right_text = step_text(left, operator, right, result, last=last) + end
         if rng.random() < MISTAKEN:
             draw = rng.random()
             if draw < 0.75:
-                result = _other(rng, result)
+                result = other_number(rng, result)
             else:
                 if draw < 0.83:
-                    left = _other(rng, left)
+                    left = other_number(rng, left)
                 elif draw < 0.93:
-                    right = rng.choice([*(step.right for step in chain), _other(rng, right)])
+                    right = rng.choice([*(step.right for step in chain), other_number(rng, right)])
                 else:
                     operator = rng.choice(_OPERATORS)
-                result = _value(left, operator, right)
-        if result > _LARGEST:
-            result %= 1000
+                result = result_of(left, operator, right)
+        result = shortened(result)
         steps.append(
             SaidStep(step_text(left, operator, right, result, last=last) + end, right_text)
         )
@@ -94,7 +93,7 @@ def mistaken_solutions(
         yield problem, mistaken(rng, chain)
 
 
-def _value(left: int, operator: str, right: int) -> int:
+def result_of(left: int, operator: str, right: int) -> int:
     """Return the result of a step whose numbers may be wrong: whole, and at least 0."""
     match operator:
         case "+":
@@ -106,7 +105,12 @@ def _value(left: int, operator: str, right: int) -> int:
     return left // max(right, 1)
 
 
-def _other(rng: random.Random, number: int) -> int:
+def shortened(result: int) -> int:
+    """Return a result of a mistake; one that no problem could have keeps its last three digits."""
+    return result % 1000 if result > _LARGEST else result
+
+
+def other_number(rng: random.Random, number: int) -> int:
     """Return a different number: often a near one, or the same digits in reverse."""
     draw = rng.random()
     if draw < 0.5:

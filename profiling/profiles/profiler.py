@@ -218,10 +218,12 @@ class _Settling:
 
 def restore(context: Context, record: SampleRecord) -> Response:
     """Return the response of a stored sample, without its rewards."""
-    steps = tuple(context.policy.tokens.steps(record.token_ids))
+    thought = record.token_ids[: record.visible_from]
+    steps = tuple(context.policy.tokens.steps(record.token_ids[record.visible_from :]))
     return Response(
-        steps, state=State(record.state), logprob=record.logprob, confidences=record.confidences
-    )
+        steps, state=State(record.state), logprob=record.logprob,
+        confidences=record.confidences, thought=thought,
+    )  # fmt: skip
 
 
 def _drawn_before(store: Store, spec: RunSpec) -> dict[str, Outcome]:

@@ -54,9 +54,9 @@ def test_of_more_answers_the_oldest_go(store: Store) -> None:
 
 
 def test_of_more_bytes_the_oldest_go(store: Store) -> None:
-    store.keep_pending([answer(name, "x" * 1000) for name in "abcde"], Bounds(size=4000))
-    assert names(store, *"abcde") == ["c", "d", "e"]  # each has some 200 bytes besides
-    store.keep_pending([answer("f", "x" * 5000)], Bounds(size=4000))
+    store.keep_pending([answer(name, "x" * 1000) for name in "abcde"], Bounds(size=4200))
+    assert names(store, *"abcde") == ["c", "d", "e"]  # each has some 300 bytes besides
+    store.keep_pending([answer("f", "x" * 5000)], Bounds(size=4200))
     assert names(store, *"abcdef") == []
 
 
