@@ -28,7 +28,7 @@ from executor.ledger import Ledger
 from executor.models.stopping import Finish
 from executor.models.templates import PromptTemplate
 from executor.policies.base import Draw, DrawRequest, Policy
-from executor.thinking.budget import FREE, Thinking
+from executor.thinking.budget import FREE, OFF, Thinking
 from executor.thinking.detection import detect_format, find_switch
 from executor.thinking.formats import ThinkingFormat, find_format
 from executor.thinking.marks import Marks, Thought
@@ -63,9 +63,7 @@ class ThinkingPolicy:
         self.writes_json = policy.writes_json
         tokenizer = policy.tokens.tokenizer
         self.marks = Marks(format_, tokenizer)
-        switch = find_switch(tokenizer)
-        self._has_switch = switch is not None
-        self._variables: dict[str, Any] = {} if switch is None else switch.variables(thinking)
+        self._switch = find_switch(tokenizer)
 
     def prompt(
         self,
@@ -74,17 +72,33 @@ class ThinkingPolicy:
         answers: Sequence[str] = (),
     ) -> list[int]:
         """See `Policy.prompt`; without thinking, the prompt ends behind the thought."""
-        if self._variables:
-            asked = self.template.render(
-                self.tokens.tokenizer, question, before, answers, self._variables
-            )
-        else:
-            asked = self._policy.prompt(question, before, answers)
-        if self.thinking.tokens != 0:
-            return asked
+        if self.thinking.tokens == 0:
+            return self.prompt_without_thought(question, before, answers)
+        return self._ask(question, before, answers, self.thinking)
+
+    def prompt_without_thought(
+        self,
+        question: str,
+        before: Sequence[tuple[str, str]] = (),
+        answers: Sequence[str] = (),
+    ) -> list[int]:
+        """Return the prompt after which the policy answers at once."""
+        asked = self._ask(question, before, answers, OFF)
         if self.marks.opened_by(asked):
             return [*asked, *self.marks.silent_ending]
-        return asked if self._has_switch else [*asked, *self.marks.empty]
+        return [*asked, *self.marks.empty] if self._switch is None else asked
+
+    def _ask(
+        self,
+        question: str,
+        before: Sequence[tuple[str, str]],
+        answers: Sequence[str],
+        thinking: Thinking,
+    ) -> list[int]:
+        if self._switch is None:
+            return self._policy.prompt(question, before, answers)
+        variables = self._switch.variables(thinking)
+        return self.template.render(self.tokens.tokenizer, question, before, answers, variables)
 
     async def draw(self, request: DrawRequest) -> list[Draw]:
         """See `Policy.draw`; draws say where their thoughts end."""

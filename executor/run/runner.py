@@ -38,6 +38,8 @@ DOMAIN = "domain"
 PRM_TRAINED_ON = "prm_trained_on"
 # Key in an outcome's note: the question fills the policy's context, so nothing was drawn.
 CONTEXT_EXCEEDED = "context_exceeded"
+# Key in an outcome's note: number of its samples of which nothing stands behind the thought.
+ONLY_THOUGHTS = "only_thoughts"
 
 
 class Models(Protocol):
@@ -172,15 +174,22 @@ class Executor:
         digests = {role: digest for role, digest in self.digests.items() if role != "prm"}
         return replace(self, prm=None, digests=digests)
 
-    def note(self, context: Context) -> dict[str, Any]:
+    def note(self, context: Context, outcome: Outcome | None = None) -> dict[str, Any]:
         """Return the note to store with the outcome of a context's problem.
 
-        It says if the PRM was trained on the problem, and if the question fills the context.
+        It says if the PRM was trained on the problem, if the question fills the context, and how
+        many samples ended in their thoughts.
         """
         asked = question_id(context.problem.text)
         seen = self.prm is not None and asked in self.prm.trained_on
         full = len(context.prompt) >= self.policy.max_context
-        return ({PRM_TRAINED_ON: True} if seen else {}) | ({CONTEXT_EXCEEDED: True} if full else {})
+        samples = () if outcome is None else outcome.samples
+        thoughts = sum(sample.only_thought for sample in samples)
+        return (
+            ({PRM_TRAINED_ON: True} if seen else {})
+            | ({CONTEXT_EXCEEDED: True} if full else {})
+            | ({ONLY_THOUGHTS: thoughts} if thoughts else {})
+        )
 
     def context(self, problem: Problem, budget: int, ledger: Ledger | None = None) -> Context:
         """Return a fresh context for one problem, capped by `token_limit`.
@@ -291,7 +300,7 @@ class ByStrategy:
         """Run the strategy; return the outcome and its note."""
         context = executor.context(problem, self.strategy.n)
         outcome = await executor.solve(problem, self.strategy, context=context)
-        return outcome, executor.note(context)
+        return outcome, executor.note(context, outcome)
 
 
 async def run_problems(

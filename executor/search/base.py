@@ -49,6 +49,7 @@ class Response:
         confidences: confidence of each of its tokens (`Draw.confidences`); empty if not asked for.
         thought: tokens of the thought that it begins with, with its marks. They are no step, and
             no part of its text.
+        forced: number of its tokens that were appended and not drawn (`Draw.forced`).
     """
 
     steps: tuple[Step, ...] = ()
@@ -58,6 +59,7 @@ class Response:
     branches: tuple[tuple[int, int], ...] = ()
     confidences: tuple[float, ...] = ()
     thought: tuple[int, ...] = ()
+    forced: int = 0
 
     @property
     def token_ids(self) -> list[int]:
@@ -69,6 +71,11 @@ class Response:
     def n_tokens(self) -> int:
         """Its number of tokens."""
         return len(self.thought) + sum(len(step.token_ids) for step in self.steps)
+
+    @property
+    def drawn(self) -> int:
+        """Its number of tokens that the policy drew."""
+        return self.n_tokens - self.forced
 
     @property
     def text(self) -> str:
@@ -136,8 +143,12 @@ class Context:
         problem = self.problem
         # A policy of one's own that never aggregates need not know of answers.
         more = (answers,) if answers else ()
-        asked = self.policy.prompt(problem.text, problem.before, *more)
-        begun = self.problem.begun
+        begun = problem.begun
+        if begun and isinstance(self.policy, ThinkingPolicy):
+            # It has begun to answer, so that it does not think any more.
+            asked = self.policy.prompt_without_thought(problem.text, problem.before, *more)
+        else:
+            asked = self.policy.prompt(problem.text, problem.before, *more)
         return [*asked, *self.policy.tokens.encode(begun)] if begun else asked
 
     async def draw(

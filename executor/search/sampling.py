@@ -230,5 +230,6 @@ def whole(context: Context, draw: Draw) -> Response:
     thought, visible = draw.token_ids[: draw.visible_from], draw.token_ids[draw.visible_from :]
     steps = tuple(with_readings(context.policy.tokens.steps(visible), draw.readings))
     return Response(
-        steps, state=state, logprob=draw.logprob, confidences=draw.confidences, thought=thought
-    )
+        steps, state=state, logprob=draw.logprob, confidences=draw.confidences, thought=thought,
+        forced=draw.forced,
+    )  # fmt: skip

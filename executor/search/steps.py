@@ -102,6 +102,7 @@ def _append(context: Context, parent: Response, draw: Draw) -> Response:
         parent,
         steps=steps,
         thought=parent.thought + thought,
+        forced=parent.forced + draw.forced,
         logprob=parent.logprob + draw.logprob,
         branches=(*parent.branches, (next(context.serials), draw.drawn)),
         confidences=parent.confidences + draw.confidences,

@@ -10,7 +10,7 @@ import numpy as np
 
 from executor.ledger import Ledger
 from executor.problem import problem_uid
-from executor.run.runner import CONTEXT_EXCEEDED
+from executor.run.runner import CONTEXT_EXCEEDED, ONLY_THOUGHTS
 from executor.store.store import StoredOutcome
 from planner.prediction.paired_statistics import paired_interval
 from profiling.pass_rate import PassRate
@@ -32,6 +32,7 @@ class RunSummary:
             ledger if no problem was finished before.
         context_exceeded: number of problems whose question fills the policy's context. Nothing was
             drawn for them; those with a reference answer count as wrong.
+        only_thoughts: number of responses that ended inside their thought, without an answer.
     """
 
     name: str
@@ -44,6 +45,7 @@ class RunSummary:
     seconds: float
     engine: Mapping[str, Any] | None = None
     context_exceeded: int = 0
+    only_thoughts: int = 0
 
     @property
     def tokens_per_problem(self) -> float:
@@ -89,6 +91,7 @@ def summarise_run(
         seconds=sum(outcome.seconds for outcome in found) / len(found) if found else 0.0,
         engine=engine,
         context_exceeded=sum(bool(one.note.get(CONTEXT_EXCEEDED)) for one in stored),
+        only_thoughts=sum(one.note.get(ONLY_THOUGHTS, 0) for one in stored),
     )
 
 

@@ -19,7 +19,7 @@ POLICIES: Mapping[str, PolicyRecipe] = MappingProxyType(
 
 # Policies that think before they answer. They are no part of the matrix of policies and PRMs.
 REASONERS: Mapping[str, ReasonerRecipe] = MappingProxyType(
-    {"lab-think-0.4m": ReasonerRecipe(hidden=96, layers=3, steps=2500)}
+    {"lab-think-0.4m": ReasonerRecipe(hidden=96, layers=3, steps=3000)}
 )
 
 # Models that the strong PRMs start from. A verifier must know more sums than the policy it checks,

@@ -24,7 +24,7 @@ from profiling.problems.wordproblems import STEP_DELIMITER, WordProblem
 MISTAKEN = 0.45  # share of the steps that have a mistake
 _NEAR = (1, 1, 1, 2, 2, 3, 4, 5, 6, 8, 10, 10, 20)  # likely distances of a wrong number
 _OPERATORS = "+-*/"
-_LARGEST = 1500
+_LARGEST = 1500  # a larger result, which only mistakes produce, keeps its last three digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def mistaken(rng: random.Random, chain: Chain) -> list[SaidStep]:
         last = place == len(chain)
         end = "" if last else STEP_DELIMITER
         left, operator, right = value, step.operator, step.right
-        result = result_of(left, operator, right)
+        result = _value(left, operator, right)
         right_text = step_text(left, operator, right, result, last=last) + end
         if rng.random() < MISTAKEN:
             draw = rng.random()
@@ -67,8 +67,9 @@ def mistaken(rng: random.Random, chain: Chain) -> list[SaidStep]:
                     right = rng.choice([*(step.right for step in chain), other_number(rng, right)])
                 else:
                     operator = rng.choice(_OPERATORS)
-                result = result_of(left, operator, right)
-        result = shortened(result)
+                result = _value(left, operator, right)
+        if result > _LARGEST:
+            result %= 1000
         steps.append(
             SaidStep(step_text(left, operator, right, result, last=last) + end, right_text)
         )
@@ -93,7 +94,7 @@ def mistaken_solutions(
         yield problem, mistaken(rng, chain)
 
 
-def result_of(left: int, operator: str, right: int) -> int:
+def _value(left: int, operator: str, right: int) -> int:
     """Return the result of a step whose numbers may be wrong: whole, and at least 0."""
     match operator:
         case "+":
@@ -103,11 +104,6 @@ def result_of(left: int, operator: str, right: int) -> int:
         case "*":
             return left * right
     return left // max(right, 1)
-
-
-def shortened(result: int) -> int:
-    """Return a result of a mistake; one that no problem could have keeps its last three digits."""
-    return result % 1000 if result > _LARGEST else result
 
 
 def other_number(rng: random.Random, number: int) -> int:

@@ -1,10 +1,10 @@
 """Thoughts that try, check and correct, and the policy that learns to write them.
 
-A thought works out the chain of calculations. The first try has random mistakes, and the next works
-through the chain again; it ends once a try agrees with the one before it. Mistakes are read and not
-learnt: the policy makes mistakes of its own, and learns to correct what it reads. Half of the
-thoughts are cut at a random token, so that the policy also learns to answer from what it has, and
-some are empty. So its accuracy depends on how long it may think.
+A thought works out the chain of calculations. Behind each result stands a check: `yes`, or `no` and
+the right result. Some results are wrong; those are read and not learnt, so that the policy makes
+only mistakes of its own, and learns to correct what it reads. Half of the thoughts are cut at a
+random token, so that the policy also learns to answer from what it has, and some are empty. So its
+accuracy depends on how long it may think.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.models.templates import TEMPLATE_FILE
-from profiling.laboratory.mistakes import other_number, result_of, shortened
+from profiling.laboratory.mistakes import other_number
 from profiling.laboratory.task import (
     Chain,
     DataSplit,
@@ -43,18 +43,16 @@ from profiling.laboratory.train import (
 from profiling.problems.wordproblems import STEP_DELIMITER
 
 OPEN, CLOSE = "<think>", "</think>"
-AGAIN = "again"
-"""Word that begins each further try."""
-CONTEXT = 384  # tokens; the longest problem with several tries has room
+YES, NO = " yes", " no "
+"""Words that check a result; the right one follows the second."""
+CONTEXT = 320  # tokens; the longest problem with a rambling thought has room
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}"
     "{% if add_generation_prompt %}<think>"
     "{% if enable_thinking is defined and not enable_thinking %}</think>{% endif %}"
     "{% endif %}"
 )
-_MISTAKEN = 0.2  # share of the first try's steps that have a mistake
-_STILL = 0.3  # share of the mistakes that the next try repeats
-_TRIES = 3
+_MISTAKEN = 0.2  # share of the steps whose result is wrong at first
 _EMPTY, _CUT = 0.15, 0.5  # shares of the thoughts that are empty, and that are cut
 
 
@@ -72,26 +70,16 @@ class Piece:
 
 
 def thought_of(rng: random.Random, chain: Chain) -> list[Piece]:
-    """Return a thought on a chain: tries, until one agrees with the try before it."""
+    """Return a thought on a chain: each step with a result, a check and maybe a correction."""
     pieces: list[Piece] = []
-    wrong = {place for place in range(len(chain)) if rng.random() < _MISTAKEN}
-    before: list[int] = []
-    for number in range(_TRIES):
-        if number:
-            pieces.append(Piece(AGAIN + STEP_DELIMITER, True))
-        values: list[int] = []
-        value = chain[0].left
-        for place, step in enumerate(chain):
-            right = shortened(result_of(value, step.operator, step.right))
-            lead = f"{value} {step.operator} {step.right} = "
-            value = other_number(rng, right) if place in wrong else right
-            pieces += [Piece(lead, True), Piece(str(value), place not in wrong)]
-            pieces.append(Piece(STEP_DELIMITER, True))
-            values.append(value)
-        if values == before:
-            break
-        before = values
-        wrong = {place for place in wrong if rng.random() < _STILL} if number == 0 else set()
+    for step in chain:
+        pieces.append(Piece(f"{step.left} {step.operator} {step.right} = ", True))
+        if rng.random() < _MISTAKEN:
+            pieces.append(Piece(str(other_number(rng, step.result)), False))
+            pieces.append(Piece(f"{NO}{step.result}", True))
+        else:
+            pieces.append(Piece(f"{step.result}{YES}", True))
+        pieces.append(Piece(STEP_DELIMITER, True))
     return pieces
 
 
@@ -137,7 +125,7 @@ def _row(rng: random.Random, tokenizer: Any, level: int, chain: Chain) -> Row:
 
 def make_reasoner_tokenizer() -> Any:
     """Return the laboratory's tokenizer with the marks of a thought and a chat template."""
-    tokenizer = make_tokenizer(words=(AGAIN,), marks=(OPEN, CLOSE))
+    tokenizer = make_tokenizer(words=(YES, NO), marks=(OPEN, CLOSE))
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
 

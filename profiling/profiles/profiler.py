@@ -198,7 +198,7 @@ async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solve
         seconds=time.perf_counter() - started,
         uncompared=account.uncompared,
     )
-    return outcome, executor.note(context)
+    return outcome, executor.note(context, outcome)
 
 
 class _Settling:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from planner.cli.commands import common
 from planner.cli.console import Output, count, share, table
-from planner.cli.tables import beyond_context
+from planner.cli.tables import beyond_context, only_thoughts
 from planner.report import scorer_wording
 from planner.usecases.profile import Profile, profile
 from profiling.pass_rate import Difficulty
@@ -55,6 +55,8 @@ def show(console: Console, found: Profile) -> None:
         f"tokens: {count(ledger.generated)} generated, {count(ledger.prompt)} prompt "
         f"(+ {count(ledger.cached)} cached), {count(ledger.prm)} PRM"
     )
+    if said := only_thoughts(found.only_thoughts, ledger.thought):
+        console.print(said, highlight=False, markup=False)
 
 
 def _show_difficulties(console: Console, found: Profile) -> None:
