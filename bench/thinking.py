@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 sampling=sampling, session=session,
             )  # fmt: skip
     rows = {budget: row(one) for budget, one in found.items()}
-    first, last = list(rows)[0], list(rows)[-1]
+    first, last = next(iter(rows)), next(reversed(rows))
     gain = difference(rates(found[last]), rates(found[first]))
     if not options.json:
         print("| B | pass@1 [95 %] | thought tokens | tokens | without an answer |")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar, get_args
 
 from executor.answers.voting import Vote
 from executor.errors import InputError
-from executor.thinking.budget import Thinking, check_room
+from executor.thinking.budget import Thinking
 from executor.thinking.formats import find_format
 
 STEP_DELIMITER = "\n\n"
@@ -67,8 +67,6 @@ class Sampling:
         for name in ("max_steps", "max_step_tokens", "max_tokens"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} {getattr(self, name)}: must be at least 1")
-        if self.thinking is not None:
-            check_room(self.thinking, self.max_tokens)
         if self.thinking_format is not None:
             find_format(self.thinking_format)
 

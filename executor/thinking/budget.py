@@ -48,13 +48,17 @@ FREE = Thinking(None)
 OFF = Thinking(0)
 
 
-def check_room(thinking: Thinking, max_tokens: int) -> None:
+def check_room(thinking: Thinking | None, max_tokens: int) -> None:
     """Check that a response has room for an answer behind its thought.
+
+    Args:
+        thinking: how long the thought may be; None: not known.
+        max_tokens: most tokens of the response.
 
     Raises:
         InputError: it has none.
     """
-    if thinking.tokens is not None and thinking.tokens >= max_tokens:
+    if thinking is not None and thinking.tokens is not None and thinking.tokens >= max_tokens:
         raise InputError(
             f"--thinking {thinking}: a response of --max-tokens {max_tokens} has no room for an "
             "answer behind such a thought; expected fewer tokens of thought, or more in all"

@@ -10,7 +10,7 @@ import pytest
 from executor.errors import InputError
 from executor.models.templates import PromptTemplate
 from executor.strategy import Sampling
-from executor.thinking.budget import FREE, OFF, Thinking
+from executor.thinking.budget import FREE, OFF, Thinking, check_room
 from executor.thinking.detection import Switch, detect_format, find_switch
 from executor.thinking.formats import FORMATS, SENTENCE, TAG, find_format, may_have_tags
 from executor.thinking.marks import Marks, Thought
@@ -205,5 +205,9 @@ def test_sampling_keeps_its_thinking_and_old_runs_their_names() -> None:
     for thinking in (OFF, FREE, Thinking(64)):
         sampling = Sampling(thinking=thinking, thinking_format="think")
         assert Sampling.from_dict(sampling.to_dict()) == sampling
+    with pytest.raises(InputError, match="no such format; expected one of harmony"):
+        Sampling(thinking_format="r1")
     with pytest.raises(InputError, match="no room for an answer behind such a thought"):
-        Sampling(thinking=Thinking(512), max_tokens=512)
+        check_room(Thinking(512), 512)
+    check_room(Thinking(511), 512)
+    check_room(FREE, 1)
