@@ -28,6 +28,7 @@ from profiling.laboratory.catalog import (
     LIVE_KINDS,
     POLICIES,
     PRMS,
+    REASONERS,
     TEACHER,
     head_of,
     prms_of,
@@ -66,6 +67,8 @@ def jobs(work: Path, pool: int, limit: int | None) -> list[Job]:
         train(name, base, after=(base.base,) if isinstance(base, VerifierRecipe) else ())
     for policy in reversed(list(POLICIES)):
         train(policy, POLICIES[policy])
+    for name, reasoner in REASONERS.items():
+        train(name, reasoner)
     for policy in POLICIES:
         found.append(
             Job(

@@ -316,10 +316,10 @@ a good AUC over all samples.
 
 ## What more samples gain
 
-A strategy stands beside majority of the same budget, and majority beside greedy. Votes of the first to
-finish (`short_m_of_k`) come from models that think before they answer, whose long thoughts are often
-lost ones ([Reasoning models](reasoning-models.md)). A model that writes its steps down once may gain
-nothing from them.
+A strategy stands beside majority of the same budget, and majority beside greedy. Votes of the first
+to finish (`short_m_of_k`) come from models that think before they answer, whose long thoughts are
+often lost ones ([Reasoning models](reasoning-models.md)). A model that writes its steps down once
+may gain nothing from them.
 
 {gains}
 {strategies}
@@ -336,7 +336,8 @@ The best strategy of the small one is chosen in hindsight, which flatters it.
 {ladder}
 ## The plan
 
-The plan has a budget of N = {n}. On the held-out problems no difficulty is told, and probes are paid.
+The plan has a budget of N = {n}. On the held-out problems no difficulty is told, and probes are
+paid.
 
 {judged}
 {plans}

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 class Ledger:
     """Counts of one problem under one strategy; all are tokens, except `spared` and `executions`.
 
+    All counts are addends, except `thought`, which is a part of others.
+
     `generated + discarded + probe` equals vLLM's own count of generated tokens, and
     `prompt + cached` its count of prompt tokens: all counts come from the engine's answers. The
     prompts of what a reward head in its policy asks (`executor.scorers.fused`) count as the PRM's.
@@ -27,6 +29,8 @@ class Ledger:
             length is unknown.
         executions: programs that were run on what everybody may see, for votes or scores; each
             counts once. Runs that only grade are not counted.
+        thought: those of the generated, discarded and probe tokens that were drawn inside thoughts,
+            without the marks. Of a request that was lost with its server, none are counted.
     """
 
     prompt: int = 0
@@ -38,6 +42,7 @@ class Ledger:
     probe: int = 0
     spared: int = 0
     executions: int = 0
+    thought: int = 0
 
     def charge_prompt(self, prompt_tokens: int, cached_tokens: int) -> None:
         """Charge the prompt of one request, of which `cached_tokens` were in the cache."""
@@ -59,6 +64,11 @@ class Ledger:
             raise ValueError(f"cannot discard {tokens} of {self.generated} generated tokens")
         self.generated -= tokens
         self.discarded += tokens
+
+    def take(self, other: Ledger) -> None:
+        """Add the counts of another ledger to this one."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property
     def policy_generated(self) -> int:

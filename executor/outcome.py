@@ -32,7 +32,7 @@ class SampleRecord:
     """One graded response, as stored.
 
     Attributes:
-        text: text of the response.
+        text: text of the response, behind its thought.
         answer: extracted answer; None if it has none or a limit cut the response.
         correct: whether the answer is right; None without a reference.
         state: `finished` or `cut`.
@@ -46,6 +46,8 @@ class SampleRecord:
         execution: what the answer does on what everybody may see; None if it was not executed.
         certainty: sum of the certainties of its tokens, in nats (`FusedRows.certainty`); None if
             the policy did not say.
+        visible_from: number of its first tokens that belong to its thought; `text` and `steps`
+            begin behind them.
     """
 
     text: str
@@ -65,6 +67,13 @@ class SampleRecord:
     def behaviour(self) -> str | None:
         """See `Execution.behaviour`; None if the answer was not executed."""
         return None if self.execution is None else self.execution.behaviour
+
+    visible_from: int = 0
+
+    @property
+    def only_thought(self) -> bool:
+        """Whether nothing stands behind its thought, so that it has no answer."""
+        return 0 < self.visible_from == self.n_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +149,7 @@ def grade(
                 confidences=response.confidences,
                 execution=ran[answer],
                 certainty=response.certainty,
+                visible_from=len(response.thought),
             )
         )
     return records

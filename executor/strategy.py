@@ -11,6 +11,8 @@ from typing import Any, ClassVar, TypeVar, get_args
 
 from executor.answers.voting import Vote
 from executor.errors import InputError
+from executor.thinking.budget import Thinking
+from executor.thinking.formats import find_format
 
 STEP_DELIMITER = "\n\n"
 WIDTH = 4  # default number of branches of a beam or subtree
@@ -43,7 +45,10 @@ class Sampling:
         top_p: nucleus mass.
         max_steps: most steps of a searched response.
         max_step_tokens: most tokens of one searched step.
-        max_tokens: most tokens of one response.
+        max_tokens: most tokens of one response, its thought included.
+        thinking: how long a thought may be; None: as long as the policy likes, if it thinks at all.
+        thinking_format: name of the format of its thoughts (`executor.thinking.formats`); None: the
+            one that the chat template shows.
     """
 
     temperature: float = 0.7
@@ -51,6 +56,8 @@ class Sampling:
     max_steps: int = 40
     max_step_tokens: int = 2048
     max_tokens: int = 8192
+    thinking: Thinking | None = None
+    thinking_format: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature <= 2:
@@ -60,6 +67,28 @@ class Sampling:
         for name in ("max_steps", "max_step_tokens", "max_tokens"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} {getattr(self, name)}: must be at least 1")
+        if self.thinking_format is not None:
+            find_format(self.thinking_format)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that `from_dict` reads."""
+        # Runs are stored by it: a policy that does not think must stay what it was.
+        record = {one.name: getattr(self, one.name) for one in fields(self)}
+        if self.thinking is not None:
+            record["thinking"] = self.thinking.value
+        return {name: value for name, value in record.items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Sampling:
+        """Read the JSON object.
+
+        Raises:
+            InputError: a value is out of range.
+        """
+        given = dict(record)
+        if given.get("thinking") is not None:
+            given["thinking"] = Thinking.read(given["thinking"])
+        return cls(**given)
 
 
 def _is_whole(given: object) -> bool:

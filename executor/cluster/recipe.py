@@ -15,6 +15,7 @@ from executor.errors import InputError
 from executor.loading import resolve
 from executor.models.fused import policy_digest
 from executor.models.templates import PromptTemplate
+from executor.policies.thinking import thinking_policy
 from executor.policies.vllm import VllmPolicy
 from executor.problem import MATHS, Problem
 from executor.run.runner import Executor, Job, Solved, run_settings
@@ -67,8 +68,9 @@ class WorkerRecipe:
         engine = replace(self.engine, memory_share=memory_share)
         mine, others = divided(engine, prm=None if prm is None else weights_of(prm))
         policy = VllmPolicy.load(checkpoint.name, checkpoint.location, self.template, mine)
+        thinks, named = self.sampling.thinking, self.sampling.thinking_format
         return Executor(
-            policy=policy,
+            policy=thinking_policy(policy, thinks, named),
             prm=None if prm is None else load_scorer(prm, policy, others),
             grader=make_grader(find_domain(self.domain), unsafe=self.unsafe_execution),
             sampling=self.sampling,

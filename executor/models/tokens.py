@@ -136,10 +136,15 @@ class Tokens:
         """Return the tokens that contain `text`, or None if several tokens can spell it together.
 
         A token that ends in the beginning of `text` could be continued by another. Beyond ASCII
-        several tokens may spell one character, so the answer is always None.
+        several tokens may spell one character, so the answer is None. Added tokens alone spell
+        their names.
         """
         if text not in self._single:
-            self._single[text] = self._find_single(text) if text.isascii() else None
+            added: dict[str, int] = getattr(self.tokenizer, "get_added_vocab", dict)()
+            if text in added:
+                self._single[text] = (added[text],)
+            else:
+                self._single[text] = self._find_single(text) if text.isascii() else None
         return self._single[text]
 
     def _find_single(self, text: str) -> tuple[int, ...] | None:

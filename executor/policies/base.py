@@ -36,9 +36,11 @@ class Draw:
         readings: logits of the reward head in the policy's output matrix, without its intercept:
             for each token, at the state that wrote it; empty if the policy holds no head.
         confidences: confidence of each token, in nats (`executor.models.confidence`); empty if the
-            request did not ask for them.
+            request did not ask for them. Forced tokens have none.
         certainty: sum of the certainties of its tokens, in nats (`FusedRows.certainty`); None if
             the policy does not say.
+        visible_from: number of its first tokens that belong to the response's thought.
+        forced: number of its tokens that were appended and not drawn: a thought's forced end.
     """
 
     token_ids: tuple[int, ...]
@@ -47,6 +49,13 @@ class Draw:
     readings: tuple[float, ...] = ()
     confidences: tuple[float, ...] = ()
     certainty: float | None = None
+    visible_from: int = 0
+    forced: int = 0
+
+    @property
+    def drawn(self) -> int:
+        """Number of its tokens that the policy drew."""
+        return len(self.token_ids) - self.forced
 
 
 # Receives the index and the draw of a child as soon as it has ended, on the event loop.
@@ -77,6 +86,9 @@ class DrawRequest:
         top_logprobs: number of likeliest tokens that the confidence of each token is taken over;
             None: no confidences. A policy that holds a reward head has none
             (`executor.models.confidence.check_top_logprobs`).
+        written: number of the prompt's last tokens that the response itself has written.
+        max_visible_tokens: most tokens of each continuation behind its thought; None: no limit but
+            `max_tokens`. Of policies without thoughts `max_tokens` is the only limit.
     """
 
     prompt_ids: Sequence[int]
@@ -91,6 +103,8 @@ class DrawRequest:
     unfinished: Unfinished | None = None
     json_schema: str | None = None
     top_logprobs: int | None = None
+    written: int = 0
+    max_visible_tokens: int | None = None
 
 
 def draw_of(

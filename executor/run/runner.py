@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from executor.answers.account import grading_account
@@ -40,6 +40,8 @@ PRM_TRAINED_ON = "prm_trained_on"
 CONTEXT_EXCEEDED = "context_exceeded"
 # Key in an outcome's note: what kept its programs from the machine (`executor.sandbox.sandbox`).
 ISOLATION = "isolation"
+# Key in an outcome's note: number of its samples of which nothing stands behind the thought.
+ONLY_THOUGHTS = "only_thoughts"
 
 
 class Models(Protocol):
@@ -99,7 +101,7 @@ def run_settings(
     """
     return (
         {
-            "sampling": asdict(sampling),
+            "sampling": sampling.to_dict(),
             "seed": seed,
             "token_cap": token_cap,
             "template": dict(template),
@@ -174,20 +176,23 @@ class Executor:
         digests = {role: digest for role, digest in self.digests.items() if role != "prm"}
         return replace(self, prm=None, digests=digests)
 
-    def note(self, context: Context) -> dict[str, Any]:
+    def note(self, context: Context, outcome: Outcome | None = None) -> dict[str, Any]:
         """Return the note to store with the outcome of a context's problem.
 
         It says if the PRM was trained on the problem, if the question fills the context, and how
-        programs were isolated, if any were run.
+        programs were isolated, if any were run, and many samples ended in their thoughts.
         """
         asked = question_id(context.problem.text)
         seen = self.prm is not None and asked in self.prm.trained_on
         full = len(context.prompt) >= self.policy.max_context
         isolation = getattr(self.grader, "isolation", None)
+        samples = () if outcome is None else outcome.samples
+        thoughts = sum(sample.only_thought for sample in samples)
         return (
             ({PRM_TRAINED_ON: True} if seen else {})
             | ({CONTEXT_EXCEEDED: True} if full else {})
             | ({} if isolation is None else {ISOLATION: str(isolation)})
+            | ({ONLY_THOUGHTS: thoughts} if thoughts else {})
         )
 
     def context(self, problem: Problem, budget: int, ledger: Ledger | None = None) -> Context:
@@ -301,7 +306,7 @@ class ByStrategy:
         """Run the strategy; return the outcome and its note."""
         context = executor.context(problem, self.strategy.n)
         outcome = await executor.solve(problem, self.strategy, context=context)
-        return outcome, executor.note(context)
+        return outcome, executor.note(context, outcome)
 
 
 async def run_problems(

@@ -44,7 +44,7 @@ async def aggregate_answers(context: Context, strategy: Aggregate) -> list[Respo
         population = [
             old if new is None else new for new, old in zip(written, population, strict=True)
         ]
-    kept = sum(response.n_tokens for response in population)
+    kept = sum(response.drawn for response in population)
     context.ledger.discard(context.ledger.generated - before - kept)
     return population
 

@@ -18,6 +18,7 @@ from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.models.tokens import Step
 from executor.policies.base import Draw, DrawRequest, Finished, Policy
+from executor.policies.thinking import ThinkingPolicy
 from executor.problem import Problem
 from executor.scorers.base import AnyScorer, StepScorer, WholeResponse, scores_of_responses
 from executor.strategy import Sampling, Score
@@ -49,6 +50,9 @@ class Response:
             beginning share its draws, so that each token is charged once.
         confidences: confidence of each of its tokens (`Draw.confidences`); empty if not asked for.
         certainty: see `Draw.certainty`.
+        thought: tokens of the thought that it begins with, with its marks. They are no step, and
+            no part of its text.
+        forced: number of its tokens that were appended and not drawn (`Draw.forced`).
     """
 
     steps: tuple[Step, ...] = ()
@@ -58,20 +62,28 @@ class Response:
     branches: tuple[tuple[int, int], ...] = ()
     confidences: tuple[float, ...] = ()
     certainty: float | None = None
+    thought: tuple[int, ...] = ()
+    forced: int = 0
 
     @property
     def token_ids(self) -> list[int]:
         """All its tokens, in order."""
-        return list(itertools.chain.from_iterable(step.token_ids for step in self.steps))
+        steps = (step.token_ids for step in self.steps)
+        return list(itertools.chain(self.thought, itertools.chain.from_iterable(steps)))
 
     @property
     def n_tokens(self) -> int:
         """Its number of tokens."""
-        return sum(len(step.token_ids) for step in self.steps)
+        return len(self.thought) + sum(len(step.token_ids) for step in self.steps)
+
+    @property
+    def drawn(self) -> int:
+        """Its number of tokens that the policy drew."""
+        return self.n_tokens - self.forced
 
     @property
     def text(self) -> str:
-        """Its text without special tokens."""
+        """Its text behind its thought, without special tokens."""
         return "".join(step.text for step in self.steps)
 
 
@@ -139,6 +151,12 @@ class Context:
             self._prompt = self.ask()
         return self._prompt
 
+    def thought_end(self, token_ids: Sequence[int]) -> int:
+        """Return the number of a response's first tokens that belong to its thought."""
+        if isinstance(self.policy, ThinkingPolicy):
+            return self.policy.visible_from(self.prompt, token_ids)
+        return 0
+
     def ask(self, answers: Sequence[str] = ()) -> list[int]:
         """Return the token ids that ask the problem, and those that its responses begin with.
 
@@ -148,8 +166,12 @@ class Context:
         problem = self.problem
         # A policy of one's own that never aggregates need not know of answers.
         more = (answers,) if answers else ()
-        asked = self.policy.prompt(problem.text, problem.before, *more)
-        begun = self.problem.begun
+        begun = problem.begun
+        if begun and isinstance(self.policy, ThinkingPolicy):
+            # It has begun to answer, so that it does not think any more.
+            asked = self.policy.prompt_without_thought(problem.text, problem.before, *more)
+        else:
+            asked = self.policy.prompt(problem.text, problem.before, *more)
         return [*asked, *self.policy.tokens.encode(begun)] if begun else asked
 
     async def draw(
@@ -164,6 +186,7 @@ class Context:
         first: int = 0,
         finished: Finished | None = None,
         prompt: Sequence[int] | None = None,
+        max_visible_tokens: int | None = None,
     ) -> list[Draw]:
         """Draw `n` continuations of a response; none if the token cap or the context is full.
 
@@ -179,6 +202,7 @@ class Context:
                 requests; draw `i` has the same seed in all splits.
             finished: callback of `DrawRequest`; its indices begin at 0.
             prompt: result of `ask`, if the response is not one to the problem alone.
+            max_visible_tokens: see `DrawRequest`.
         """
         asked = self.prompt if prompt is None else prompt
         room = self.policy.max_context - len(asked) - len(so_far)
@@ -197,6 +221,8 @@ class Context:
             finished=finished,
             json_schema=self.problem.json_schema,
             top_logprobs=self.top_logprobs,
+            written=len(so_far),
+            max_visible_tokens=max_visible_tokens,
         )
         if self.watcher is not None:
             request = _watched(request, so_far, self.watcher)

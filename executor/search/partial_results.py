@@ -90,9 +90,11 @@ class PartialResults:
         context = self._context
 
         def response(written: _Written, state: State) -> tuple[_Written, Response]:
-            steps = tuple(context.policy.tokens.steps(written.token_ids))
+            end = context.thought_end(written.token_ids)
+            thought, visible = written.token_ids[:end], written.token_ids[end:]
+            steps = tuple(context.policy.tokens.steps(visible))
             rewards = context.scored(steps) or ()
-            return written, Response(steps, rewards, state, written.logprob)
+            return written, Response(steps, rewards, state, written.logprob, thought=thought)
 
         ended = [response(written, State.FINISHED) for written in self._ended]
         if ended or not self._longest.token_ids:

@@ -227,8 +227,9 @@ class _Flight:
 def whole(context: Context, draw: Draw) -> Response:
     """Return a draw that no search goes on with as a response."""
     state = State.FINISHED if draw.finish is Finish.EOS else State.CUT
-    steps = tuple(with_readings(context.policy.tokens.steps(draw.token_ids), draw.readings))
+    thought, visible = draw.token_ids[: draw.visible_from], draw.token_ids[draw.visible_from :]
+    steps = tuple(with_readings(context.policy.tokens.steps(visible), draw.readings))
     return Response(
         steps, state=state, logprob=draw.logprob, confidences=draw.confidences,
-        certainty=draw.certainty,
+        certainty=draw.certainty, thought=thought, forced=draw.forced,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import replace
 from executor.models.stopping import Finish
 from executor.models.tokens import with_readings, with_tail
 from executor.policies.base import Draw
+from executor.policies.thinking import ThinkingPolicy
 from executor.search.base import Context, Response, State, together
 from executor.search.sampling import score_all
 from executor.strategy import STEP_DELIMITER
@@ -25,15 +26,24 @@ async def unscored_children(
     draws = await _draw_step(context, parent, n, where)
     if not draws:
         # The token cap is spent: the parent itself represents all its children.
-        return [replace(parent, state=State.CUT)] if parent.steps else []
+        return [replace(parent, state=State.CUT)] if parent.n_tokens else []
     return [_append(context, parent, draw) for draw in draws]
 
 
 async def _draw_step(context: Context, parent: Response, n: int, where: str) -> list[Draw]:
     limits = context.sampling
     so_far = parent.token_ids
-    room = min(limits.max_step_tokens, limits.max_tokens - len(so_far))
-    draws = await context.draw(so_far, n, max_tokens=room, where=where, stop=[STEP_DELIMITER])
+    room = limits.max_tokens - len(so_far)
+    # The first step stands behind the thought, which may be as long as the response.
+    thinks = not parent.steps and isinstance(context.policy, ThinkingPolicy)
+    draws = await context.draw(
+        so_far,
+        n,
+        max_tokens=room if thinks else min(limits.max_step_tokens, room),
+        where=where,
+        stop=[STEP_DELIMITER],
+        max_visible_tokens=limits.max_step_tokens,
+    )
     blank = {
         index: _past_blank(context, so_far, draw, f"{where}:{index}")
         for index, draw in enumerate(draws)
@@ -46,7 +56,8 @@ async def _draw_step(context: Context, parent: Response, n: int, where: str) -> 
 def _blank(context: Context, draw: Draw) -> bool:
     """Whether the stop string came before any text."""
     tokens = context.policy.tokens
-    return draw.finish is Finish.STOP and not tokens.ends_step(tokens.decode(draw.token_ids))
+    visible = draw.token_ids[draw.visible_from :]
+    return draw.finish is Finish.STOP and not tokens.ends_step(tokens.decode(visible))
 
 
 async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: str) -> Draw:
@@ -70,6 +81,8 @@ async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: st
             draw.readings + more[0].readings,
             draw.confidences + more[0].confidences,
             certainty_of(draw, more[0]),
+            draw.visible_from,
+            draw.forced,
         )
     return draw
 
@@ -83,18 +96,23 @@ def certainty_of(before: Draw | Response, draw: Draw) -> float | None:
 
 def _append(context: Context, parent: Response, draw: Draw) -> Response:
     """Append a draw to `parent` as a step; blank or end tokens alone join the step before."""
-    step = context.policy.tokens.last_step(draw.token_ids)
-    if draw.finish is Finish.STOP:
-        step = replace(step, scored=len(step.token_ids))
-    (step,) = with_readings([step], draw.readings)
-    steps = (*parent.steps, step)
-    if parent.steps and not step.text.strip():
-        steps = (*parent.steps[:-1], with_tail(parent.steps[-1], draw.token_ids))
+    thought, visible = draw.token_ids[: draw.visible_from], draw.token_ids[draw.visible_from :]
+    steps = parent.steps
+    if visible:
+        step = context.policy.tokens.last_step(visible)
+        if draw.finish is Finish.STOP:
+            step = replace(step, scored=len(step.token_ids))
+        (step,) = with_readings([step], draw.readings)
+        steps = (*parent.steps, step)
+        if parent.steps and not step.text.strip():
+            steps = (*parent.steps[:-1], with_tail(parent.steps[-1], visible))
     child = replace(
         parent,
         steps=steps,
+        thought=parent.thought + thought,
+        forced=parent.forced + draw.forced,
         logprob=parent.logprob + draw.logprob,
-        branches=(*parent.branches, (next(context.serials), len(draw.token_ids))),
+        branches=(*parent.branches, (next(context.serials), draw.drawn)),
         confidences=parent.confidences + draw.confidences,
         certainty=certainty_of(parent, draw) if parent.steps else draw.certainty,
     )

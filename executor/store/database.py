@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Table,
     create_engine,
     event,
     inspect,
@@ -38,9 +39,9 @@ from executor.store.tables import METADATA, OUTCOMES, RUNS, SAMPLES, SCHEMA
 # handler Python would print those warnings beside that.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Version of the tables. 3 has names of any length and counts of 64 bits; in SQLite 2 has, too.
-4 has confidences of samples' tokens."""
+4 has confidences of samples' tokens. 5 has tokens of thoughts, and where samples are visible."""
 _LOCK_TIMEOUT = 30.0  # seconds that a writer waits for another
 _CONNECT_SECONDS = 10
 
@@ -237,13 +238,13 @@ def _upgraded(engine: Engine, *, reading: bool) -> int | None:
     Args:
         engine: engine of the database.
         reading: whether it is an SQLite file that cannot be written. Version 2 and later are then
-            read as they are: what they lack is not known (`sample_columns`).
+            read as they are: what they lack is not known (`present_columns`).
     """
     with engine.connect() as connection:
         version = connection.execute(select(SCHEMA.c.version)).scalar()
-    if version == SCHEMA_VERSION or (reading and version in (2, 3)):
+    if version == SCHEMA_VERSION or (reading and version in (2, 3, 4)):
         return SCHEMA_VERSION
-    if version not in (1, 2, 3):
+    if version not in (1, 2, 3, 4):
         return version
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
@@ -257,6 +258,9 @@ def _upgraded(engine: Engine, *, reading: bool) -> int | None:
             spared = OUTCOMES.c[COLUMNS["spared"]]
             change.add_column(OUTCOMES.name, spared._copy())
             version = 2
+        # Before limits are lifted, which looks for all columns.
+        change.add_column(OUTCOMES.name, OUTCOMES.c[COLUMNS["thought"]]._copy())
+        change.add_column(SAMPLES.name, SAMPLES.c.visible_from._copy())
         if version == 2 and engine.dialect.name != "sqlite":
             _lift_limits(connection, change)  # SQLite has no limits that version 3 lifts
         if version in (2, 3):
@@ -276,12 +280,12 @@ def _lift_limits(connection: Connection, change: Any) -> None:
             change.drop_index(index["name"], RUNS.name)
 
 
-def sample_columns(connection: Connection) -> list[ColumnElement[Any]]:
-    """Return the columns of samples; those that a read-only store of earlier lacks are NULL."""
-    present = {column["name"] for column in inspect(connection).get_columns(SAMPLES.name)}
+def present_columns(connection: Connection, table: Table) -> list[ColumnElement[Any]]:
+    """Return a table's columns; those that a read-only store of earlier lacks are NULL."""
+    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
     return [
         one if one.name in present else literal(None, one.type).label(one.name)
-        for one in SAMPLES.columns
+        for one in table.columns
     ]
 
 

@@ -26,7 +26,7 @@ from executor.problem import Problem, problem_uid
 from executor.store import claims
 from executor.store.address import shown
 from executor.store.claims import Claimed
-from executor.store.database import open_database, sample_columns, store_error
+from executor.store.database import open_database, present_columns, store_error
 from executor.store.dialects import begin, insert, insert_new, lock
 from executor.store.executed import executed_samples, executions_of
 from executor.store.pending import Bounds, Pending, find, keep, prune
@@ -246,13 +246,13 @@ class Store:
                 same question under a name from another file. None reads all.
             samples: whether to read the responses; otherwise `Outcome.samples` is empty.
         """
-        query = (
-            select(OUTCOMES, PROBLEMS)
-            .join(PROBLEMS, PROBLEMS.c.uid == OUTCOMES.c.problem_uid)
-            .where(OUTCOMES.c.run_id == spec.id)
-            .order_by(OUTCOMES.c.problem_uid)
-        )
         with self._reading() as connection:
+            query = (
+                select(*present_columns(connection, OUTCOMES), PROBLEMS)
+                .join(PROBLEMS, PROBLEMS.c.uid == OUTCOMES.c.problem_uid)
+                .where(OUTCOMES.c.run_id == spec.id)
+                .order_by(OUTCOMES.c.problem_uid)
+            )
             by_problem = self._samples_of(connection, spec) if samples else {}
             rows = {row["problem_uid"]: row for row in connection.execute(query).mappings()}
         named = {uid: _problem(row) for uid, row in rows.items()}
@@ -268,7 +268,7 @@ class Store:
                 samples=_with_noted(by_problem.get(uid, ()), row["note"]),
                 ledger=Ledger(
                     executions=row["note"].get(_EXECUTIONS, 0),
-                    **{name: row[column] for name, column in COLUMNS.items()},
+                    **{name: row[column] or 0 for name, column in COLUMNS.items()},
                 ),
                 seconds=row["seconds"],
                 uncompared=row["note"].get(_UNCOMPARED, 0),
@@ -359,7 +359,7 @@ class Store:
     @staticmethod
     def _samples_of(connection: Any, spec: RunSpec) -> dict[str, list[SampleRecord]]:
         query = (
-            select(*sample_columns(connection))
+            select(*present_columns(connection, SAMPLES))
             .where(SAMPLES.c.run_id == spec.id)
             .order_by(SAMPLES.c.problem_uid, SAMPLES.c.position)
         )
@@ -377,6 +377,7 @@ class Store:
                     tuple(row.steps),
                     tuple(row.token_ids),
                     row.confidences,
+                    visible_from=row.visible_from or 0,
                 )
             )
         return by_problem

@@ -74,6 +74,7 @@ SAMPLES = Table(
     Column("steps", JSON, nullable=False),
     Column("token_ids", JSON, nullable=False),
     Column("confidences", Confidences),
+    Column("visible_from", WholeNumber, nullable=False, server_default="0"),
 )
 
 ARTEFACTS = Table(

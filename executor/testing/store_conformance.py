@@ -38,10 +38,11 @@ def example_outcome(number: int, samples: int = 2) -> Outcome:
             steps=(3, 4 + position),
             token_ids=tuple(range(7 + position)),
             confidences=tuple(round(9.357 * i, 3) for i in range(8)) if position else (),
+            visible_from=3 * position,
         )
         for position in range(samples)
     ]
-    ledger = Ledger(1, 2, 3, 4, 5, 6, 7, 8)
+    ledger = Ledger(1, 2, 3, 4, 5, 6, 7, 8, thought=9)
     return Outcome(problem, str(number + 1), True, 0, tuple(records), ledger, 0.1 + 0.2)
 
 
@@ -221,7 +222,7 @@ class StoreConformance:
         one = example_outcome(1)
         most = 2**63 - 1
         samples = (dataclasses.replace(one.samples[0], n_tokens=most, token_ids=(2**31, most)),)
-        large = dataclasses.replace(one, ledger=Ledger(*[most] * 8), samples=samples, seconds=1e300)
+        large = dataclasses.replace(one, ledger=Ledger(*[most] * 9), samples=samples, seconds=1e300)
         store.start(EXAMPLE_RUN)
         store.save(EXAMPLE_RUN, large)
         assert [stored.outcome for stored in store.outcomes(EXAMPLE_RUN)] == [large]

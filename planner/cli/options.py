@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 from executor.errors import InputError
 from executor.passwords import hide_passwords
 from executor.strategy import FIRST, ROUNDS, SHOWN, WIDTH
+from executor.thinking.budget import Thinking
+from executor.thinking.formats import FORMATS
 from planner.usecases import DEFAULT_STORE
 
 USAGE_ERROR = 2
@@ -134,6 +136,14 @@ def size(text: str) -> int:
     if not 1 <= parameters < 1e16:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of parameters, such as 7B or 135M")
     return round(parameters)
+
+
+def thinking(text: str) -> Thinking:
+    """Parse a thinking budget (0, 512, free), as a type of argparse."""
+    try:
+        return Thinking.read(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from None
 
 
 def runnable(name: str) -> str:
@@ -278,6 +288,20 @@ def add_sampling(command: Parser, *, prm: bool = True) -> None:
     )
     group.add_argument(
         "--max-steps", type=whole, help="most steps of a response in a search (default: 40)"
+    )
+    group.add_argument(
+        "--thinking",
+        type=thinking,
+        metavar="B",
+        help="most tokens of a thought, of a policy that thinks before it answers: 0 (off), a "
+        "number, or free (default: free)",
+    )
+    group.add_argument(
+        "--thinking-format",
+        metavar="NAME",
+        help="format of the policy's thoughts: "
+        + ", ".join(one.name for one in FORMATS)
+        + " (default: the one that its chat template shows)",
     )
     group.add_argument(
         "--template", help="prompt template: a bundled name or a JSON file (default: the policy's)"

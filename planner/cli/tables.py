@@ -43,6 +43,25 @@ def beyond_context(problems: int, of: str = "") -> str:
     return f"{of}{questions} the policy's context: nothing was drawn"
 
 
+def only_thoughts(responses: int, thought_tokens: int) -> str:
+    """A sentence on the thoughts of a run; empty if there were none.
+
+    Args:
+        responses: number of responses that ended inside their thought.
+        thought_tokens: tokens inside all thoughts.
+    """
+    if not thought_tokens and not responses:
+        return ""
+    said = f"thoughts: {count(thought_tokens)} of the generated tokens"
+    if not responses:
+        return said
+    ended = "1 response" if responses == 1 else f"{count(responses)} responses"
+    return (
+        f"{said}; {ended} ended inside the thought, without an answer "
+        "(--thinking with a number of tokens leaves room for one)"
+    )
+
+
 def show_summaries(console: Console, title: str, summaries: Sequence[RunSummary]) -> None:
     """Print a table of runs, and which of their problems fill the policy's context."""
     console.print(summary_table(title, summaries))
@@ -51,6 +70,9 @@ def show_summaries(console: Console, title: str, summaries: Sequence[RunSummary]
             counted = "it counts" if s.context_exceeded == 1 else "they count"
             wrong = f", and {counted} as wrong" if s.graded else ""
             console.print(f"{said}{wrong}", highlight=False, markup=False)
+        if said := only_thoughts(s.only_thoughts, s.ledger.thought):
+            name = f"{s.name}: " if len(summaries) > 1 else ""
+            console.print(f"{name}{said}", highlight=False, markup=False)
 
 
 def show_plan(console: Console, made: Sequence[Recommendation], out: Path) -> None:

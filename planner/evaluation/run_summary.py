@@ -10,7 +10,7 @@ import numpy as np
 
 from executor.ledger import Ledger
 from executor.problem import problem_uid
-from executor.run.runner import CONTEXT_EXCEEDED, ISOLATION
+from executor.run.runner import CONTEXT_EXCEEDED, ISOLATION, ONLY_THOUGHTS
 from executor.store.store import StoredOutcome
 from planner.prediction.paired_statistics import paired_interval
 from profiling.pass_rate import PassRate
@@ -34,6 +34,7 @@ class RunSummary:
             drawn for them; those with a reference answer count as wrong.
         isolation: what kept programs from the machine (`executor.sandbox.sandbox.Isolation`);
             several if not all problems ran alike, none if no programs ran.
+        only_thoughts: number of responses that ended inside their thought, without an answer.
     """
 
     name: str
@@ -47,6 +48,7 @@ class RunSummary:
     engine: Mapping[str, Any] | None = None
     context_exceeded: int = 0
     isolation: tuple[str, ...] = ()
+    only_thoughts: int = 0
 
     @property
     def tokens_per_problem(self) -> float:
@@ -94,6 +96,7 @@ def summarise_run(
         engine=engine,
         context_exceeded=sum(bool(one.note.get(CONTEXT_EXCEEDED)) for one in stored),
         isolation=isolations(stored),
+        only_thoughts=sum(one.note.get(ONLY_THOUGHTS, 0) for one in stored),
     )
 
 

@@ -119,6 +119,8 @@ class _Sampling(_Part):
     max_steps: Tokens = _PLAIN.max_steps
     max_step_tokens: Tokens = _PLAIN.max_step_tokens
     max_tokens: Tokens = _PLAIN.max_tokens
+    thinking: Annotated[int, Field(ge=0)] | Literal["free"] | None = None
+    thinking_format: str | None = None
 
 
 class _Turn(_Part):

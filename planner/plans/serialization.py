@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -41,7 +40,7 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "entries": {name: entry.to_record() for name, entry in plan.entries.items()},
         "constraint": plan.constraint.to_dict(),
         "rests_on": plan.rests_on.to_dict(),
-        "sampling": asdict(plan.sampling),
+        "sampling": plan.sampling.to_dict(),
         "classifier": None if plan.classifier is None else plan.classifier.to_dict(),
         "template": plan.template.to_dict(),
         "rates": plan.rates.to_dict(),
@@ -170,7 +169,7 @@ def _from_record(record: Mapping[str, Any], where: str) -> Plan:
     return Plan(
         policy=record["policy"],
         prm=record["prm"],
-        sampling=Sampling(**record["sampling"]),
+        sampling=Sampling.from_dict(record["sampling"]),
         template=PromptTemplate.from_dict(record["template"], where),
         entries=entries,
         classifier=_part("classifier", DifficultyModel.from_dict, classifier),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from executor.domains.registry import find_domain
 from executor.errors import InputError
@@ -14,9 +15,13 @@ from executor.models.checkpoint import Checkpoint, Role
 from executor.models.confidence import check_certainty, check_top_logprobs
 from executor.models.fused import FusedPolicy, fused_policy, policy_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
+from executor.models.tokens import load_tokenizer
+from executor.policies.thinking import format_of
 from executor.scorers.base import top_logprobs_for
 from executor.scorers.loading import check_scorer, resolve_scorer, scorer_digest, weights_of
 from executor.scorers.registry import needs_of
+from executor.strategy import Sampling
+from executor.thinking.budget import FREE
 from planner.catalog import load_catalog
 
 
@@ -136,6 +141,34 @@ def check_executions(prm: ModelRef | None, domain: str) -> None:
         f"--scorer {prm.name}: answers of the domain {domain} are not run; expected problems with "
         "programs as answers (--domain code), or another scorer"
     )
+
+
+def check_thinking(policy: ModelRef, sampling: Sampling, tokenizer: Any = None) -> Sampling:
+    """Check that a policy can think as its sampling says, and say how it thinks; loads no weights.
+
+    Args:
+        policy: the policy.
+        sampling: how it samples.
+        tokenizer: its tokenizer; None: load it.
+
+    Returns:
+        The sampling, with the format of the policy's thoughts, and free thinking if it said
+        nothing; as it is if the policy does not think.
+
+    Raises:
+        InputError: thinking is asked for, and the chat template shows no format; or the policy
+            holds a reward head.
+    """
+    tokenizer = tokenizer or load_tokenizer(policy.location)
+    format_ = format_of(policy.given, tokenizer, sampling.thinking, sampling.thinking_format)
+    if format_ is None:
+        return sampling
+    if policy.fused is not None:
+        raise InputError(
+            f"policy {policy.given}: thinks, and holds a reward head, which reads responses "
+            "without thoughts; expected the policy without the head"
+        )
+    return replace(sampling, thinking=sampling.thinking or FREE, thinking_format=format_.name)
 
 
 def check_plan_prm(name: str) -> None:

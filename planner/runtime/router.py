@@ -212,7 +212,7 @@ class _Routing:
         outcome = await executor.conclude(
             decision.strategy, self._context, responses, self._started
         )
-        seen = executor.note(self._context)
+        seen = executor.note(self._context, outcome)
         return Routed(
             outcome, decision, self._probing, self._agreement, cut, seen, self._deciding
         )  # fmt: skip
@@ -231,7 +231,7 @@ class _Routing:
         budget = strategy.n + (0 if usable else len(probes))
         context.cap.limit = self._executor.token_limit(budget)
         if not usable:
-            tokens = sum(response.n_tokens for response in probes)
+            tokens = sum(response.drawn for response in probes)
             context.ledger.generated -= tokens
             context.ledger.probe += tokens
             self._so_far.set_aside()

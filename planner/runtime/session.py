@@ -19,6 +19,7 @@ from executor.engines.capacity import Capacity
 from executor.errors import InputError
 from executor.models.checkpoint import Role
 from executor.models.templates import PromptTemplate, load_template
+from executor.policies.thinking import thinking_policy
 from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
 from executor.run.runner import Executor, Models, Progress, Solver, run_problems
@@ -35,6 +36,7 @@ from planner.runtime.model_ref import (
     check_executions,
     check_fit,
     check_plan_prm,
+    check_thinking,
     template_of,
 )
 from planner.runtime.reporter import Reporter
@@ -180,14 +182,17 @@ class Session:
         check_executions(prm, self.settings.domain)
         beside = prm if prm is not None and prm.weights else None
         loaded = self._loaded.policy(policy, template or self.template(policy), beside=beside)
+        sampling = check_thinking(
+            policy, sampling or self.settings.sampling, loaded.tokens.tokenizer
+        )
         return Executor(
-            policy=loaded,
+            policy=thinking_policy(loaded, sampling.thinking, sampling.thinking_format),
             prm=None if prm is None else self._loaded.prm(prm, loaded),
             digests=_digests(policy, prm),
             token_cap=self.settings.token_cap,
             early_stop=self.settings.early_stop,
             grader=self.grader,
-            sampling=sampling or self.settings.sampling,
+            sampling=sampling,
             seed=self.settings.seed,
             domain=self.settings.domain,
             top_logprobs=self.settings.top_logprobs,
@@ -223,7 +228,7 @@ class Session:
             prm=None if prm is None else prm.lasting,
             template=template or self.template(policy),
             engine=self.settings.engine,
-            sampling=sampling or self.settings.sampling,
+            sampling=check_thinking(policy, sampling or self.settings.sampling),
             seed=self.settings.seed,
             token_cap=self.settings.token_cap,
             early_stop=self.settings.early_stop,

@@ -10,6 +10,7 @@ from executor.errors import InputError
 from executor.problem import MATHS
 from executor.servers.server import Patience
 from executor.strategy import Sampling
+from executor.thinking.budget import check_room
 
 PREFIX_BLOCK = 32
 """Tokens of a prefix-cache block: a step is a few dozen tokens long, and engines reuse only whole
@@ -37,7 +38,8 @@ class SessionSettings:
             which samples then hold; None: as many as the scorer needs, or none.
 
     Raises:
-        InputError: `concurrency` or `token_cap` is below 1.
+        InputError: `concurrency` or `token_cap` is below 1, or a response has no room for an answer
+            behind its thought.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -59,3 +61,4 @@ class SessionSettings:
             if value is not None and value < 1:
                 name = option.replace("_", "-")
                 raise InputError(f"--{name} is {value}; expected at least 1")
+        check_room(self.sampling.thinking, self.sampling.max_tokens)

@@ -10,7 +10,7 @@ from executor.errors import InputError
 from executor.models.fused import CARD_FILE, fused_policy
 from executor.problem import Problem
 from executor.scorers.reward_head import Reads
-from planner.runtime.model_ref import find_policy
+from planner.runtime.model_ref import check_thinking, find_policy
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
@@ -130,6 +130,11 @@ def _train(
 ) -> FittedHead:
     """Profile the policy without a PRM, and train and save a head on the samples."""
     model = session.find_policy(policy)
+    if check_thinking(model, session.settings.sampling).thinking is not None:
+        raise InputError(
+            f"policy {policy}: thinks before it answers, and reward heads read responses without "
+            "thoughts; expected a policy that does not think"
+        )
     executor = session.executor(model)
     template = session.template(model)
     spec = profiler.profile_spec(executor, samples, template.to_dict())

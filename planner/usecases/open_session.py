@@ -11,6 +11,7 @@ from planner.runtime.model_ref import (
     check_confidences,
     check_executions,
     check_fit,
+    check_thinking,
     find_policy,
     find_prm,
 )
@@ -71,6 +72,8 @@ def find_models(
             for scorer in found:
                 check_fit(model, scorer)
             check_confidences(model, found[0] if found else None, settings.top_logprobs)
+            if settings.sampling.thinking or settings.sampling.thinking_format:
+                check_thinking(model, settings.sampling)
         found.append(model)
     return found
 

@@ -131,7 +131,7 @@ def _plan(
         by_problem = {problem_uid(one.outcome.problem): one for one in held_out}
         questions = questions_of(by_problem, grader, scored=scored)
     profiled = Profiled(
-        sampling=Sampling(**spec.settings["sampling"]),
+        sampling=Sampling.from_dict(spec.settings["sampling"]),
         template=PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
         scored=scored,
         classifier=classifier,

@@ -11,6 +11,7 @@ import numpy as np
 
 from executor.answers.grader import Grader
 from executor.ledger import Ledger
+from executor.strategy import Sampling
 from planner.evaluation.run_summary import isolations
 from planner.evidence.layout import BUDGETS
 from planner.runtime.reporter import Reporter, SilentReporter
@@ -38,6 +39,8 @@ class Profile:
         context_exceeded: ids of the problems that have no samples, because their question fills
             the policy's context.
         isolation: see `RunSummary`.
+        thinking: how long thoughts may be (a number of tokens, or `free`); None if the policy does
+            not think.
     """
 
     policy: str
@@ -46,6 +49,7 @@ class Profile:
     rewards: RewardStatistics | None
     context_exceeded: tuple[str, ...] = ()
     isolation: tuple[str, ...] = ()
+    thinking: int | str | None = None
 
     @classmethod
     def from_problems(
@@ -56,10 +60,18 @@ class Profile:
         grader: Grader,
         context_exceeded: Sequence[str] = (),
         isolation: tuple[str, ...] = (),
+        thinking: int | str | None = None,
     ) -> Profile:
         """The profile that problems of a run make up."""
         rewards = profiler.profile_rewards(problems, grader)
-        return cls(policy, prm, tuple(problems), rewards, tuple(context_exceeded), isolation)
+        return cls(
+            policy, prm, tuple(problems), rewards, tuple(context_exceeded), isolation, thinking
+        )
+
+    @property
+    def only_thoughts(self) -> int:
+        """Number of samples that ended inside their thought, without an answer."""
+        return sum(s.only_thought for one in self.problems for s in one.outcome.samples)
 
     @property
     def difficulties(self) -> dict[str, int]:
@@ -102,6 +114,8 @@ class Profile:
             "difficulties": self.difficulties,
             "unresolved": self.unresolved,
             "context_exceeded": list(self.context_exceeded),
+            "thinking": self.thinking,
+            "only_thoughts": self.only_thoughts,
             "pass_at_k": {str(k): value for k, value in self.pass_at_k.items()},
             "rewards": None if self.rewards is None else self.rewards.to_dict(),
             "ledger": self.ledger.to_dict(),
@@ -116,6 +130,7 @@ def profile(
     prm: str | None = None,
     max_samples: int = 16,
     confidence: float | None = None,
+    sampling: Sampling | None = None,
     store: str = DEFAULT_STORE,
     settings: SessionSettings | None = None,
     session: Session | None = None,
@@ -132,6 +147,7 @@ def profile(
         max_samples: samples drawn for each problem.
         confidence: stop sampling a problem if its difficulty is this sure, 0 to 1; None: draw all
             samples. Only then are they evidence on votes and best-of-N.
+        sampling: how the policy samples; None: as in the settings.
         store: SQLAlchemy URL of the store, which is made if it does not exist.
         settings: of sampling, engines, servers and cluster.
         session: an open session, whose store and settings count; None: one for this call.
@@ -145,7 +161,8 @@ def profile(
     settings = settings_for(found, settings or SessionSettings(), session)
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         model = opened.find_policy(policy)
-        models = opened.models(model, None if prm is None else opened.find_prm(prm))
+        scorer = None if prm is None else opened.find_prm(prm)
+        models = opened.models(model, scorer, sampling=sampling)
         template = opened.template(model).to_dict()
         spec = profiler.profile_spec(models, max_samples, template, confidence)
         opened.timed(
@@ -161,4 +178,7 @@ def profile(
         profiles = profiler.read_profile(opened.store, spec, found)
         beyond = profiler.beyond_context(opened.store, spec, found)
         ran = isolations(opened.store.outcomes(spec, problems=found, samples=False))
-        return Profile.from_problems(spec.policy, spec.prm, profiles, opened.grader, beyond, ran)
+        return Profile.from_problems(
+            spec.policy, spec.prm, profiles, opened.grader, beyond, ran,
+            spec.settings["sampling"].get("thinking"),
+        )  # fmt: skip

@@ -16,9 +16,10 @@ from executor.models.tokens import Tokens, load_tokenizer
 from executor.outcome import SampleRecord
 from executor.problem import Problem
 from executor.store.store import Store
-from profiling.laboratory.catalog import BASES, POLICIES, PRMS
+from profiling.laboratory.catalog import BASES, POLICIES, PRMS, REASONERS
 from profiling.laboratory.prm import PrmRecipe, VerifierRecipe, train_prm, train_verifier
 from profiling.laboratory.task import read_problems
+from profiling.laboratory.thoughts import ReasonerRecipe, train_reasoner
 from profiling.laboratory.train import TEMPLATE, PolicyRecipe, train_policy
 from profiling.profiles.profiler import KIND
 
@@ -26,7 +27,7 @@ from profiling.profiles.profiler import KIND
 def main(argv: Sequence[str] | None = None) -> None:
     """Train one policy, base or PRM into a folder."""
     parser = argparse.ArgumentParser(prog="python -m profiling.laboratory", description=__doc__)
-    parser.add_argument("name", choices=[*POLICIES, *BASES, *PRMS])
+    parser.add_argument("name", choices=[*POLICIES, *REASONERS, *BASES, *PRMS])
     parser.add_argument(
         "--models", type=Path, default=Path("data/models"), help="folder of all models"
     )
@@ -40,8 +41,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     models, bases = options.models, options.bases or options.models
-    recipe = ({**POLICIES, **BASES, **PRMS})[options.name]
+    recipe = ({**POLICIES, **REASONERS, **BASES, **PRMS})[options.name]
     target = (bases if options.name in BASES else models) / options.name
+    if isinstance(recipe, ReasonerRecipe):
+        train_reasoner(recipe, target)
+        return
     if isinstance(recipe, PolicyRecipe):
         train_policy(recipe, target)
         return

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from profiling.laboratory.prm import PrmRecipe, VerifierRecipe
+from profiling.laboratory.thoughts import ReasonerRecipe
 from profiling.laboratory.train import PolicyRecipe
 
 POLICIES: Mapping[str, PolicyRecipe] = MappingProxyType(
@@ -14,6 +15,11 @@ POLICIES: Mapping[str, PolicyRecipe] = MappingProxyType(
         "lab-0.8m": PolicyRecipe(hidden=128, layers=4, steps=1500),
         "lab-1.8m": PolicyRecipe(hidden=192, layers=4, steps=1500),
     }
+)
+
+# Policies that think before they answer. They are no part of the matrix of policies and PRMs.
+REASONERS: Mapping[str, ReasonerRecipe] = MappingProxyType(
+    {"lab-think-0.4m": ReasonerRecipe(hidden=96, layers=3, steps=3000)}
 )
 
 # Models that the strong PRMs start from. A verifier must know more sums than the policy it checks,

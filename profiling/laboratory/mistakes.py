@@ -59,12 +59,12 @@ def mistaken(rng: random.Random, chain: Chain) -> list[SaidStep]:
         if rng.random() < MISTAKEN:
             draw = rng.random()
             if draw < 0.75:
-                result = _other(rng, result)
+                result = other_number(rng, result)
             else:
                 if draw < 0.83:
-                    left = _other(rng, left)
+                    left = other_number(rng, left)
                 elif draw < 0.93:
-                    right = rng.choice([*(step.right for step in chain), _other(rng, right)])
+                    right = rng.choice([*(step.right for step in chain), other_number(rng, right)])
                 else:
                     operator = rng.choice(_OPERATORS)
                 result = _value(left, operator, right)
@@ -106,7 +106,7 @@ def _value(left: int, operator: str, right: int) -> int:
     return left // max(right, 1)
 
 
-def _other(rng: random.Random, number: int) -> int:
+def other_number(rng: random.Random, number: int) -> int:
     """Return a different number: often a near one, or the same digits in reverse."""
     draw = rng.random()
     if draw < 0.5:

@@ -6,6 +6,7 @@ models then need not learn to carry before they can count. Text and tokens are o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from profiling.laboratory.task import vocabulary
@@ -16,21 +17,28 @@ _GAP = r"(?: (?=[0-9]))?"  # the space before a number belongs to the token befo
 _PIECES = rf"\n\n| \\boxed\{{| ?[A-Za-z]+{_GAP}| [-+*/=?]{_GAP}|{_PAIR}|[\s\S]"
 
 
-def make_tokenizer() -> Any:
-    """Return the transformers tokenizer; `save_pretrained` writes it beside a model."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+def make_tokenizer(words: Sequence[str] = (), marks: Sequence[str] = ()) -> Any:
+    """Return the transformers tokenizer; `save_pretrained` writes it beside a model.
+
+    Args:
+        words: further words of the vocabulary.
+        marks: added tokens, which no other tokens spell.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    names = [PAD, END, UNKNOWN, *vocabulary()]
+    names = [PAD, END, UNKNOWN, *vocabulary(), *words]
     backend = Tokenizer(
         models.WordLevel({name: number for number, name in enumerate(names)}, unk_token=UNKNOWN)
     )
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECES), behavior="isolated")
     backend.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token=PAD,
         eos_token=END,
         unk_token=UNKNOWN,
         clean_up_tokenization_spaces=False,
     )
+    tokenizer.add_tokens([AddedToken(mark, normalized=False) for mark in marks])
+    return tokenizer

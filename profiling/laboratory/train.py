@@ -65,8 +65,14 @@ class PolicyRecipe(Recipe):
     layers: int
 
 
-def make_model(recipe: PolicyRecipe, vocabulary: int) -> Any:
-    """Return a freshly initialised Llama; `vocabulary` is the number of its tokens."""
+def make_model(recipe: PolicyRecipe, vocabulary: int, context: int = CONTEXT) -> Any:
+    """Return a freshly initialised Llama.
+
+    Args:
+        recipe: its recipe.
+        vocabulary: number of its tokens.
+        context: most tokens of a problem and its response.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -78,7 +84,7 @@ def make_model(recipe: PolicyRecipe, vocabulary: int) -> Any:
         num_hidden_layers=recipe.layers,
         num_attention_heads=recipe.hidden // 32,
         num_key_value_heads=recipe.hidden // 32,
-        max_position_embeddings=CONTEXT,
+        max_position_embeddings=context,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=1,

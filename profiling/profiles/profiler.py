@@ -202,7 +202,7 @@ async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solve
         seconds=time.perf_counter() - started,
         uncompared=account.uncompared,
     )
-    return outcome, executor.note(context)
+    return outcome, executor.note(context, outcome)
 
 
 class _Settling:
@@ -222,10 +222,11 @@ class _Settling:
 
 def restore(context: Context, record: SampleRecord) -> Response:
     """Return the response of a stored sample, without its rewards."""
-    steps = tuple(context.policy.tokens.steps(record.token_ids))
+    thought = record.token_ids[: record.visible_from]
+    steps = tuple(context.policy.tokens.steps(record.token_ids[record.visible_from :]))
     return Response(
         steps, state=State(record.state), logprob=record.logprob, confidences=record.confidences,
-        certainty=record.certainty,
+        certainty=record.certainty, thought=thought,
     )  # fmt: skip
 
 

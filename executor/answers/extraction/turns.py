@@ -6,24 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_NAMES = "think|thinking|thought|thoughts|reasoning|scratchpad"
-_THOUGHT = re.compile(
-    rf"(?P<open><(?:{_NAMES})\s?>|<\|begin_of_thought\|>|\[THINK\]|\u25c1think\u25b7"
-    r"|<\|channel\|>(?:analysis|commentary)<\|message\|>)"
-    rf"|(?P<close></(?:{_NAMES})\s?>|<\|end_of_thought\|>|\[/THINK\]|\u25c1/think\u25b7"
-    r"|<\|channel\|>final<\|message\|>)",
-    re.IGNORECASE,
-)
-_TAG_WORDS = (
-    "hink",
-    "THINK",
-    "hought",
-    "HOUGHT",
-    "easoning>",
-    "EASONING>",
-    "cratchpad>",
-    "<|channel|>",
-)
+from executor.thinking.formats import TAG, may_have_tags
+
 _SPEAKER = r"(?:Human|User|Student|Instruction|Input)\s?[:\uff1a]"
 _ASKED = (
     r"(?:(?:(?:Next|New|Another) (?:question|problem)|(?:Next |New )?(?:Question|Problem)|Exercise"
@@ -80,12 +64,12 @@ def _split(response: str) -> tuple[list[str], str | None]:
 
     A response without thoughts is one text, and None.
     """
-    if not any(word in response for word in _TAG_WORDS):
+    if not may_have_tags(response):
         return [response], None
     visible: list[str] = []
     thought: str | None = None
     place, opened = 0, False
-    for tag in _THOUGHT.finditer(response):
+    for tag in TAG.finditer(response):
         if tag["open"] and opened:
             continue
         between = response[place : tag.start()]

@@ -61,6 +61,7 @@ class PromptTemplate:
         question: str,
         before: Sequence[tuple[str, str]] = (),
         answers: Sequence[str] = (),
+        variables: Mapping[str, Any] | None = None,
     ) -> list[int]:
         """Return the token ids that ask `question`; plain text if the model has no chat template.
 
@@ -74,6 +75,7 @@ class PromptTemplate:
             before: earlier turns `(role, text)`; the roles are `system`, `user` and `assistant`.
                 They are left out if the template is `alone`.
             answers: earlier answers to the question, from which a new one shall be written.
+            variables: further variables of the chat template.
 
         Raises:
             ConversationError: the model's chat template cannot hold the earlier turns.
@@ -93,14 +95,14 @@ class PromptTemplate:
             messages.append({"role": role, "content": self._ask(text) if role == "user" else text})
         if tokenizer.chat_template:
             try:
-                text = _chat(tokenizer, messages)
+                text = _chat(tokenizer, messages, variables or {})
             except TemplateError as first:
                 if not before:
                     raise InputError(
                         f"the policy's chat template refuses a question: {first}"
                     ) from None
                 try:
-                    text = _chat(tokenizer, _alternating(messages))
+                    text = _chat(tokenizer, _alternating(messages), variables or {})
                 except TemplateError as error:
                     raise ConversationError(
                         f"the policy's chat template refuses this conversation: {error}"
@@ -163,7 +165,9 @@ class PromptTemplate:
         return template
 
 
-def _chat(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
+def _chat(
+    tokenizer: Any, messages: Sequence[Mapping[str, str]], variables: Mapping[str, Any]
+) -> str:
     """Return a conversation in a model's own chat template.
 
     Raises:
@@ -172,7 +176,9 @@ def _chat(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
     """
     try:
         return str(
-            tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True, **variables
+            )
         )
     except Exception as error:
         name = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "

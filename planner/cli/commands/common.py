@@ -31,7 +31,8 @@ STRATEGY_OPTIONS = (
     "width", "softmax_temperature", "confidence", "m", "rounds", "shown", "score", "vote", "keep",
     "power",
 )  # fmt: skip
-SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens")
+SAMPLING = ("temperature", "top_p", "max_steps", "max_step_tokens", "max_tokens",
+            "thinking", "thinking_format")  # fmt: skip
 
 
 def option_name(field: str) -> str:

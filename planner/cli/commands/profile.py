@@ -8,7 +8,7 @@ from rich.console import Console
 
 from planner.cli.commands import common
 from planner.cli.console import Output, count, share, table
-from planner.cli.tables import beyond_context
+from planner.cli.tables import beyond_context, only_thoughts
 from planner.report import scorer_wording
 from planner.usecases.profile import Profile, profile
 from profiling.pass_rate import Difficulty
@@ -61,6 +61,8 @@ def show(console: Console, found: Profile) -> None:
             f"(isolation: {' and '.join(found.isolation) or 'not known'})",
             highlight=False,
         )
+    if said := only_thoughts(found.only_thoughts, ledger.thought):
+        console.print(said, highlight=False, markup=False)
 
 
 def _show_difficulties(console: Console, found: Profile) -> None:

@@ -73,7 +73,7 @@ class FeedbackRecorder:
         self._bounds = bounds
         self._memory_bounds = unwritten
         self._on_failure = on_failure
-        self._sampling = None if sampling is None else dataclasses.asdict(sampling)
+        self._sampling = None if sampling is None else sampling.to_dict()
         self._unwritten: OrderedDict[str, Pending] = OrderedDict()
         self._size = 0
         self._new_answers = self._new_bytes = 0  # written since the store was pruned

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import (
     BigInteger,
+    Connection,
     Engine,
     Index,
     Integer,
@@ -115,6 +116,7 @@ def test_a_store_of_the_version_before_is_brought_up_to_this_one(url: str) -> No
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE outcomes DROP COLUMN spared_responses"))
         connection.execute(text("ALTER TABLE samples DROP COLUMN confidences"))
+        drop_thoughts(connection)
         connection.execute(text("UPDATE apportion_schema SET version = 1"))
     engine.dispose()
     for _ in range(2):  # the second finds it done
@@ -123,11 +125,23 @@ def test_a_store_of_the_version_before_is_brought_up_to_this_one(url: str) -> No
             expected = example_outcome(0)
             ledger = dataclasses.replace(expected.ledger, spared=0)
             assert found.outcome == without_confidences(
-                dataclasses.replace(expected, ledger=ledger)
+                without_thoughts(dataclasses.replace(expected, ledger=ledger))
             )
     with Store.open(url) as store:
         store.save(EXAMPLE_RUN, example_outcome(1))
         assert [one.outcome.ledger.spared for one in store.outcomes(EXAMPLE_RUN)].count(8) == 1
+
+
+def drop_thoughts(connection: Connection) -> None:
+    """Take away what version 5 added."""
+    connection.execute(text("ALTER TABLE outcomes DROP COLUMN thought_tokens"))
+    connection.execute(text("ALTER TABLE samples DROP COLUMN visible_from"))
+
+
+def without_thoughts(outcome: Outcome) -> Outcome:
+    samples = tuple(dataclasses.replace(one, visible_from=0) for one in outcome.samples)
+    ledger = dataclasses.replace(outcome.ledger, thought=0)
+    return dataclasses.replace(outcome, samples=samples, ledger=ledger)
 
 
 def without_confidences(outcome: Outcome) -> Outcome:
@@ -135,13 +149,15 @@ def without_confidences(outcome: Outcome) -> Outcome:
     return dataclasses.replace(outcome, samples=samples)
 
 
-@pytest.mark.parametrize("version", [2, 3])
-def test_a_store_without_confidences_is_read_as_it_is_or_gets_them(
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_a_store_of_earlier_is_read_as_it_is_or_gets_what_it_lacks(
     url: str, tmp_path: Path, version: int
 ) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("ALTER TABLE samples DROP COLUMN confidences"))
+        if version < 4:
+            connection.execute(text("ALTER TABLE samples DROP COLUMN confidences"))
+        drop_thoughts(connection)
         connection.execute(text(f"UPDATE apportion_schema SET version = {version}"))
     engine.dispose()
     path = tmp_path / "store.db"
@@ -149,7 +165,8 @@ def test_a_store_without_confidences_is_read_as_it_is_or_gets_them(
     path.chmod(0o444)
     with Store.open(url, create=False) as store:
         (found,) = store.outcomes(EXAMPLE_RUN)
-        assert found.outcome == without_confidences(example_outcome(0))
+        expected = without_thoughts(example_outcome(0))
+        assert found.outcome == (without_confidences(expected) if version < 4 else expected)
     assert path.read_bytes() == before
     path.chmod(0o644)
     for create in (False, True):
@@ -212,8 +229,10 @@ def tables_before(version: int) -> MetaData:
     Index("ix_runs_policy", tables.tables["runs"].c.policy)
     samples = tables.tables["samples"]
     samples._columns.remove(samples.c.confidences)
+    samples._columns.remove(samples.c.visible_from)
+    outcomes = tables.tables["outcomes"]
+    outcomes._columns.remove(outcomes.c.thought_tokens)
     if version == 1:
-        outcomes = tables.tables["outcomes"]
         outcomes._columns.remove(outcomes.c.spared_responses)
     return tables
 

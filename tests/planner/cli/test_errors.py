@@ -278,6 +278,38 @@ CASES: dict[str, tuple[Case, str]] = {
         "the plan says that",
     ),
     "temperature 9": (lambda p: profile(p, "good.jsonl", "--temperature", "9"), "temperature"),
+    "thinking below 0": (
+        lambda p: profile(p, "good.jsonl", "--thinking", "-1"),
+        "--thinking: expected 0 (no thought), a number of tokens, or free",
+    ),
+    "thinking in words": (
+        lambda p: profile(p, "good.jsonl", "--thinking", "hard"),
+        "--thinking: expected 0 (no thought), a number of tokens, or free",
+    ),
+    "thinking without room for an answer": (
+        lambda p: profile(p, "good.jsonl", "--thinking", "512", "--max-tokens", "512"),
+        "no room for an answer behind such a thought",
+    ),
+    "an unknown format of thoughts": (
+        lambda p: profile(p, "good.jsonl", "--thinking-format", "thinks"),
+        "did you mean think?",
+    ),
+    "thinking of a policy that does not think": (
+        lambda p: [
+            "profile",
+            "--problems",
+            "good.jsonl",
+            "--policy",
+            "lab-0.4m",
+            "--thinking",
+            "9",
+        ],
+        "the chat template of policy lab-0.4m mentions no thoughts",
+    ),
+    "thinking with a plan": (
+        lambda p: ["run", "--plan", _plan(p), "--problems", "good.jsonl", "--thinking", "9"],
+        "the plan says that",
+    ),
     "two limits for one file": (
         lambda p: profile(p, "good.jsonl", "--limit", "1", "--limit", "2"),
         "--limit",

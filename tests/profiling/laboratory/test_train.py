@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from executor.models.templates import PromptTemplate, template_for
-from profiling.laboratory.catalog import POLICIES, PRMS
+from profiling.laboratory.catalog import POLICIES, PRMS, REASONERS
 from profiling.laboratory.task import DataSplit, distinct, generate
 from profiling.laboratory.tokenizer import make_tokenizer
 from profiling.laboratory.train import (
@@ -100,10 +100,10 @@ def test_the_same_seed_draws_the_same_problems() -> None:
 MODELS = Path(__file__).parents[3] / "data" / "models"
 
 
-@pytest.mark.parametrize("name", [*POLICIES, *PRMS])
+@pytest.mark.parametrize("name", [*POLICIES, *REASONERS, *PRMS])
 def test_the_bundled_models_are_those_of_the_catalog(name: str) -> None:
     card = json.loads((MODELS / name / "training.json").read_text())
-    made = dataclasses.asdict({**POLICIES, **PRMS}[name])
+    made = dataclasses.asdict({**POLICIES, **REASONERS, **PRMS}[name])
     assert {key: card[key] for key in made} == made
-    if name in POLICIES:
+    if name in (*POLICIES, *REASONERS):
         assert template_for(name, MODELS / name) == PromptTemplate()
