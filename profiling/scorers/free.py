@@ -15,7 +15,7 @@ from executor.errors import InputError
 from executor.models.confidence import TOP_LOGPROBS
 from executor.outcome import SampleRecord
 from executor.scorers.certainty import FREE, FreeScorer
-from executor.scorers.tests import PublicTests
+from executor.scorers.public_tests import PublicTests
 from executor.store.store import StoredOutcome
 from executor.strategy import Score
 from profiling.pools.replay import Rule

@@ -14,7 +14,7 @@ from executor.errors import InputError
 from executor.policies.simulated import simulated_problems
 from executor.sandbox.sandbox import Sandbox
 from executor.sandbox.suite import Suite
-from executor.scorers.tests import PublicTests
+from executor.scorers.public_tests import PublicTests
 from executor.strategy import BestOfN, Greedy, Majority
 from planner.choice.constraint import Constraint
 from planner.evidence.gathering import gather
