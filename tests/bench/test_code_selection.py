@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from executor.domains.execution import Executions
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.settings import SessionSettings
 from profiling.problems.files import load_problems
@@ -39,7 +40,9 @@ def test_the_bench_of_selection_reads_such_a_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     write_code_problems(tmp_path / "problems.jsonl", 6)
-    with code_command():
+    # Such a store may be from before programs were executed; the bench then executes them.
+    with code_command(), monkeypatch.context() as patch:
+        patch.setattr(Executions, "of", lambda *_: None)
         document(
             tmp_path, "profile", "--problems", "problems.jsonl", "--policy", "p",
             "--max-samples", "16",
