@@ -33,6 +33,11 @@ class Execution:
     outputs: tuple[str, ...] = ()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to run the program on."""
+        return not (self.public or self.outputs)
+
+    @property
     def behaviour(self) -> str | None:
         """Text that programs share which behave alike; None if there is no output to compare."""
         if all(one.startswith(NO_OUTPUT) for one in self.outputs):
@@ -114,7 +119,8 @@ class Executions:
         with self._lock:
             if answer not in self._known:
                 self._known[answer] = execution
-                self._charge()
+                if not execution.is_empty:
+                    self._charge()
             return self._known[answer]
 
 

@@ -17,7 +17,7 @@ from executor.policies.base import Policy
 from executor.scorers.base import Needs, ResponseScorer
 from executor.scorers.certainty import FREE, FreeScorer
 from executor.scorers.judge import JUDGES
-from executor.scorers.tests import PublicTests
+from executor.scorers.public_tests import PublicTests
 
 GROUP = "apportion.scorers"
 _FREE: Mapping[str, type[FreeScorer | PublicTests]] = {

@@ -274,7 +274,8 @@ class Store:
                 uncompared=row["note"].get(_UNCOMPARED, 0),
                 unknown=frozenset(row["note"].get(_UNKNOWN, ())),
             )
-            yield StoredOutcome(spec, outcome, row["note"])
+            own = row["note"].keys() - {_EXECUTIONS, _EXECUTED}
+            yield StoredOutcome(spec, outcome, {key: row["note"][key] for key in sorted(own)})
 
     def put_artefact(self, name: str, content: bytes, meta: dict[str, Any]) -> None:
         """Write a named artefact, such as a fitted model, in place of one of the same name."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from executor.domains.execution import Execution
 from executor.errors import InputError, StoreError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord
@@ -38,11 +39,19 @@ def example_outcome(number: int, samples: int = 2) -> Outcome:
             steps=(3, 4 + position),
             token_ids=tuple(range(7 + position)),
             confidences=tuple(round(9.357 * i, 3) for i in range(8)) if position else (),
+<<<<<<< HEAD
             visible_from=3 * position,
         )
         for position in range(samples)
     ]
     ledger = Ledger(1, 2, 3, 4, 5, 6, 7, 8, thought=9)
+=======
+            execution=None if position else Execution((True, False), ("[1,2]", "!raised")),
+        )
+        for position in range(samples)
+    ]
+    ledger = Ledger(1, 2, 3, 4, 5, 6, 7, 8, 9)
+>>>>>>> code
     return Outcome(problem, str(number + 1), True, 0, tuple(records), ledger, 0.1 + 0.2)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from executor.errors import InputError
 from executor.run.runner import Executor
+from executor.scorers.registry import needs_of
 from planner.plans.plan import Plan
 from planner.report.notes import word
 from planner.runtime.model_ref import ModelRef
@@ -57,8 +58,8 @@ def create_plan_service(
             `on_drift`.
 
     Raises:
-        InputError: a model is not there, or does not fit the plan; or the session is of another
-            domain than the plan.
+        InputError: a model is not there, or does not fit the plan; the session is of another domain
+            than the plan; or its scorer needs what questions of a service do not have.
     """
     if plan.domain != session.settings.domain:
         raise InputError(
@@ -71,6 +72,11 @@ def create_plan_service(
         scorer = session.find_prm(prm)
     elif plan.prm is not None:
         scorer = session.find_plan_prm(plan.prm)
+    if scorer is not None and needs_of(scorer.name) == "executions":
+        raise InputError(
+            f"the plan has the scorer {scorer.name}, and questions of a service have no public "
+            "tests; make a plan without it"
+        )
     warn = on_drift or session.reporter.say
     drift = DriftMonitor(plan)
     feedback = FeedbackRecorder(

@@ -91,8 +91,8 @@ def read_evidence_bundle(
             the store has no evidence of this domain, and this project's own is of another.
     """
     pricing, catalog = pricing or Pricing(), catalog or load_catalog()
-    domain = asked_domain(store_url, policy, domain)
     elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
+    domain = domain or MATHS if elsewhere else asked_domain(store_url, policy, domain)
     if store_exists(store_url) and not elsewhere:
         with (
             Store.open(store_url, create=False) as store,
@@ -143,7 +143,7 @@ def read_with_each_prm(
                 too_large.append(Models(policy, prm))
 
     elsewhere = benchmark is not None and not has_runs_on(store_url, policy, benchmark)
-    of = asked_domain(store_url, policy, domain)
+    of = domain or MATHS if elsewhere else asked_domain(store_url, policy, domain)
     if store_exists(store_url) and not elsewhere:
         with (
             Store.open(store_url, create=False) as store,

@@ -349,4 +349,17 @@ def _profiles(
         # Any of its profiles will do, best one that no PRM scored.
         first = next((spec for spec in mine if spec.prm is None), mine[0] if mine else None)
         plain = [] if first is None else read_profile(store, first)
+<<<<<<< HEAD
         return scored_freely(plain, prm)
+=======
+        return [
+            _scored_free(one, prm)
+            for one in plain
+            if can_score(one.outcome.samples, prm, one.outcome.problem)
+        ]
+
+
+def _scored_free(profile: ProblemProfile, scorer: str) -> ProblemProfile:
+    samples = scored_free(profile.outcome.samples, scorer)
+    return replace(profile, outcome=replace(profile.outcome, samples=samples))
+>>>>>>> code

@@ -85,9 +85,9 @@ def check_not_measured_here(policy: str | None, domain: str) -> None:
     if domain != MATHS:
         what = "" if policy is None else f"policy {policy}: "
         raise InputError(
-            f"{what}the store has no evidence of the domain {domain} on it, and this project's own "
-            f"and published figures are of {MATHS}; profile it on problems of {domain}, or give "
-            f"--domain {MATHS}"
+            f"{what}the store has no evidence of the domain {domain}, and this project's own and "
+            f"published figures are of {MATHS}; profile on problems of {domain}, or give --domain "
+            f"{MATHS}"
         )
 
 

@@ -89,7 +89,7 @@ class Pool:
         if answers not in classes_by_answers:
             classes_by_answers[answers] = group(answers, comparer)
         steps = _distinct_steps(samples)
-        ran = Counter(one.answer for one in samples if one.execution is not None)
+        ran = Counter(one.answer for one in samples if one.execution and not one.execution.is_empty)
         return cls(
             correct=np.array([bool(sample.correct) for sample in samples]),
             answer_class=np.array(classes_by_answers[answers]),

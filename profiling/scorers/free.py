@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from executor.answers.voting import Vote
+from executor.domains.registry import find_domain
 from executor.errors import InputError
 from executor.models.confidence import TOP_LOGPROBS
 from executor.outcome import SampleRecord
+from executor.problem import Problem
 from executor.scorers.certainty import FREE, NO_CERTAINTY, FreeScorer, SelfCertainty
-from executor.scorers.tests import PublicTests
+from executor.scorers.public_tests import PublicTests
 from executor.store.store import StoredOutcome
 from executor.strategy import Score
 from profiling.pools.replay import Rule
@@ -42,8 +44,15 @@ def further_rules(scorer: str | None) -> tuple[Rule, ...]:
     return _DEEPCONF if scorer is not None and scorer.startswith("deepconf-") else ()
 
 
-def can_score(samples: Sequence[SampleRecord], scorer: str) -> bool:
-    """Whether samples hold what a free scorer needs."""
+def can_score(samples: Sequence[SampleRecord], scorer: str, problem: Problem | None = None) -> bool:
+    """Whether samples hold what a free scorer needs.
+
+    Args:
+        samples: the samples.
+        scorer: name of the free scorer.
+        problem: the problem of all of them; None: not known. A problem of programs counts even if
+            no sample has one: all scores are then 0.
+    """
     match FREE_SCORERS[scorer].needs:
         case "confidences":
             return all(one.confidences or not one.n_tokens for one in samples)
@@ -51,7 +60,8 @@ def can_score(samples: Sequence[SampleRecord], scorer: str) -> bool:
             return all(one.certainty is not None or not one.n_tokens for one in samples)
         case "executions":
             ran = [one.execution for one in samples if one.answer is not None]
-            return bool(ran) and None not in ran
+            runs = problem is not None and find_domain(problem.domain).runs_programs
+            return None not in ran and (bool(ran) or runs)
         case _:
             return True
 
@@ -102,6 +112,6 @@ def stored_free(stored: StoredOutcome, scorers: Iterable[str]) -> Iterator[Store
         executes = FREE_SCORERS[scorer].needs == "executions"
         if not executes and {"logprob", "n_tokens"} & outcome.unknown:
             continue
-        if scorer != stored.run.prm and can_score(outcome.samples, scorer):
+        if scorer != stored.run.prm and can_score(outcome.samples, scorer, outcome.problem):
             scored = replace(outcome, samples=scored_free(outcome.samples, scorer), ledger=ledger)
             yield StoredOutcome(replace(stored.run, prm=scorer), scored, {})

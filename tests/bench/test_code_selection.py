@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from executor.domains.execution import Executions
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.settings import SessionSettings
 from profiling.problems.files import load_problems
@@ -39,10 +40,12 @@ def test_the_bench_of_selection_reads_such_a_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     write_code_problems(tmp_path / "problems.jsonl", 6)
-    with code_command():
+    # Such a store may be from before programs were executed; the bench then executes them.
+    with code_command(), monkeypatch.context() as patch:
+        patch.setattr(Executions, "of", lambda *_: None)
         document(
             tmp_path, "profile", "--problems", "problems.jsonl", "--policy", "p",
-            "--max-samples", "16",
+            "--max-samples", "8",
         )  # fmt: skip
     lines = [
         {"id": f"p{i}", "tokens": 30, "texts": [f"f{i}(2) == {2 + i}\nassert f{i}(3) == 0"]}
@@ -51,14 +54,14 @@ def test_the_bench_of_selection_reads_such_a_store(
     (tmp_path / "tests.jsonl").write_text("\n".join(map(json.dumps, lines)))
     bench = script("code_selection")
     arguments = [
-        "code_selection", "--store", f"sqlite:///{tmp_path}/apportion.db", "--json",
+        "code_selection", "--store", f"sqlite:///{tmp_path}/apportion.db", "--json", "--n", "8",
         "--problems", str(tmp_path / "problems.jsonl"), "--tests", str(tmp_path / "tests.jsonl"),
     ]  # fmt: skip
     monkeypatch.setattr("sys.argv", arguments)
     bench.main()
     made = json.loads(capsys.readouterr().out)
     rows = made["selection"]
-    assert made["problems"] == 6 and made["n"] == 16
+    assert made["problems"] == 6 and made["n"] == 8
     assert rows["first sample"]["gain"] == 0 and rows["first sample"]["executions"] == 0
     # The public test, and one of the two generated ones, tell right programs from wrong ones.
     assert rows["public tests"]["accuracy"] == rows["CodeT"]["accuracy"] == 1

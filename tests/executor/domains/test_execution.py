@@ -47,6 +47,16 @@ def test_each_answer_runs_and_is_charged_once() -> None:
     assert runner.asked == [("a1", "shown"), ("a2", "shown")] and len(charged) == 2
 
 
+def test_what_ran_on_nothing_is_not_charged() -> None:
+    class Idle(Runner):
+        def execute(self, answer: str, shown: str) -> Execution:
+            return Execution()
+
+    charged: list[int] = []
+    runs = Executions.of(Idle(), SHOWN, lambda: charged.append(1))
+    assert runs is not None and runs("a") == Execution() and not charged
+
+
 def test_only_answers_that_run_are_executed() -> None:
     assert Executions.of(MathGrader(), SHOWN, lambda: None) is None
     assert Executions.of(Runner(), Problem("q", "?"), lambda: None) is None

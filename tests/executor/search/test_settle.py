@@ -17,11 +17,14 @@ from scipy.stats import beta
 
 from executor.answers.grader import MathGrader
 from executor.answers.voting import SETTLED_EARLY, Vote, vote
+from executor.concurrency import must_not_wait_here
+from executor.domains.execution import Execution
 from executor.ledger import TokenCap
 from executor.models.tokens import Step
 from executor.outcome import Outcome
 from executor.policies.base import Draw, DrawRequest
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm, simulated_problems
+from executor.problem import PUBLIC_TESTS
 from executor.run.runner import Executor
 from executor.search import Context, Response, State, search
 from executor.search.settle import Ballot, ConfidenceRule, Standing, could_reach, leads_with
@@ -67,6 +70,17 @@ class Plain:
 
     def correct(self, answer: str | None, reference: str) -> bool:
         return answer == reference
+
+
+class Running(Plain):
+    """A grader whose answers run, and do what their first letter says; `!` does nothing."""
+
+    def execute(self, answer: str, shown: str) -> Execution:
+        must_not_wait_here()  # as a sandbox does
+        return Execution((), (answer if answer.startswith("!") else answer[0],))
+
+    def has_inputs(self, shown: str) -> bool:
+        return True
 
 
 def response(answer: str | None, reward: float = 1.0) -> Response:
@@ -380,3 +394,13 @@ def test_how_often_an_adaptive_vote_differs_is_within_its_confidence(grader: Mat
         differ += whole.answer != quick.answer
     # Of 150 at most a tenth, and three standard deviations of that.
     assert 0 < differ <= 15 + 3 * (150 * 0.1 * 0.9) ** 0.5
+
+
+def test_a_vote_counts_what_programs_do_while_they_are_written() -> None:
+    problem = dataclasses.replace(PROBLEM, meta={PUBLIC_TESTS: "shown"})
+    policy = SimulatedPolicy()
+    context = Context(problem, policy, None, Sampling(), 0, TokenCap(1), grader=Running())
+    ballot = Ballot(context.voter, Vote.MAJORITY)
+    responses = [response(text) for text in ("b1", "a1", "!", "a2", "a1", "!")]
+    assert asyncio.run(ballot.count(responses)) == Standing(leads=3, follows=1, first=False)
+    assert context.ledger.executions == 4  # each different program once

@@ -18,15 +18,15 @@ TESTS = ("--policy", POLICY, "--scorer", "tests")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a profile of twelve problems, 16 samples each, without a scorer."""
+    """A folder with a profile of eight problems, 8 samples each, without a scorer."""
     place = tmp_path_factory.mktemp("code")
-    write_code_problems(place / "problems.jsonl", 12)
+    write_code_problems(place / "problems.jsonl", 8)
     with code_command():
         made = document(
             place, "profile", "--problems", "problems.jsonl", "--domain", "code",
-            "--policy", POLICY, "--max-samples", "16",
+            "--policy", POLICY, "--max-samples", "8",
         )  # fmt: skip
-    assert 0 < made["ledger"]["executions"] < 12 * 16 and made["ledger"]["prm"] == 0
+    assert 0 < made["ledger"]["executions"] < 8 * 8 and made["ledger"]["prm"] == 0
     assert made["isolation"] in (["namespaces"], ["filters"])
     return place
 
@@ -47,10 +47,6 @@ def test_a_plan_with_public_tests_is_made_from_a_profile_without_a_scorer(place:
             place, "run", "--strategy", "best_of_n", "--budget", "4", *TESTS,
             "--problems", "problems.jsonl",
         )  # fmt: skip
-        vote = document(
-            place, "run", "--strategy", "majority", "--budget", "8", "--policy", POLICY,
-            "--problems", "problems.jsonl",
-        )  # fmt: skip
     assert ran["runs"][0]["isolation"] == best["runs"][0]["isolation"] != []
-    assert ran["runs"][0]["problems"] == best["runs"][0]["problems"] == 12
-    assert best["runs"][0]["accuracy"] > 0.9 and vote["runs"][0]["accuracy"] > 0.7
+    assert ran["runs"][0]["problems"] == best["runs"][0]["problems"] == 8
+    assert best["runs"][0]["accuracy"] > 0.9

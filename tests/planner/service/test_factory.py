@@ -84,6 +84,11 @@ def test_queries_that_come_together_wait_for_the_same_models(
     assert asyncio.run(opened.answerer.ready()) is None
 
 
+def test_a_scorer_that_needs_public_tests_is_refused(session: Loading) -> None:
+    with pytest.raises(InputError, match="questions of a service have no public tests"):
+        create_plan_service(session, plan_of(), prm="tests")
+
+
 def test_models_that_cannot_be_loaded_are_why_it_is_not_ready(session: Loading) -> None:
     def missing(*_: Any, **__: Any) -> Executor:
         raise InputError("policy gone: no such model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,17 @@ from executor.errors import InputError
 from executor.policies.simulated import simulated_problems
 from executor.sandbox.sandbox import Sandbox
 from executor.sandbox.suite import Suite
-from executor.scorers.tests import PublicTests
+from executor.scorers.public_tests import PublicTests
 from executor.strategy import BestOfN, Greedy, Majority
 from planner.choice.constraint import Constraint
+from planner.evidence.bundled import bundled_rows
 from planner.evidence.gathering import gather
 from planner.evidence.runs import current_runs, domain_of, evidence_domain
 from planner.plans.serialization import load_plan, save_plan
 from planner.runtime.model_ref import check_executions, find_prm
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.settings import SessionSettings
+from planner.usecases import evidence_bundle
 from planner.usecases.measure import measure
 from planner.usecases.plan import plan
 from planner.usecases.profile import profile
@@ -139,6 +142,19 @@ def test_samples_of_before_are_executed_without_being_drawn_again(
         texts = [one.text for one in old.outcome.samples]
         assert [one.text for one in new.outcome.samples] == texts
         assert all(one.execution and len(one.execution.public) == 1 for one in new.outcome.samples)
+
+
+@pytest.mark.long
+def test_a_benchmark_that_only_others_measured_is_of_its_own_domain(
+    session: CodeSession, problems: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = profile(load_problems(problems)[:2], policy="p", max_samples=4, session=session).policy
+    monkeypatch.setattr(evidence_bundle, "bundled_rows", lambda _=None: bundled_rows("lab-0.4m"))
+    read = partial(evidence_bundle.read_evidence_bundle, session.store_url, name, None)
+    assert read().domain == "code"
+    assert read(benchmark="").bundled and read(benchmark="").domain == "maths"
+    with pytest.raises(InputError, match="no evidence of the domain code"):
+        read(benchmark="", domain="code")
 
 
 def test_only_answers_that_run_can_be_scored_by_tests() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from executor.domains.execution import Execution
 from executor.scorers.base import ResponseScorer, WholeResponse
-from executor.scorers.tests import PublicTests
+from executor.scorers.public_tests import PublicTests
 from executor.testing.response_scorer_conformance import ResponseScorerConformance, whole
 
 
