@@ -3,14 +3,15 @@
 Each budget is a profile of its own, by the public road (`planner.usecases.profile`): vLLM, the
 policy's own chat template, thoughts that are ended after B tokens. Intervals are 95 % bootstraps
 over problems, and differences are paired by problem. Everything that was sampled stays in
-`--store`; a stopped bench continues.
+`--store`; a stopped bench continues. `--card` writes the figures into the policy's model card.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from common import LABORATORY, MODELS, ROOT, finish
 
 sys.path.insert(0, str(ROOT))
 from executor.engines.options import EngineOptions
+from executor.models.checkpoint import parameter_count
 from executor.strategy import Sampling
 from executor.thinking.budget import Thinking
 from planner.runtime.reporter import SilentReporter
@@ -26,6 +28,7 @@ from planner.runtime.session import Session
 from planner.runtime.settings import PREFIX_BLOCK, SessionSettings
 from planner.usecases.profile import Profile, profile
 from profiling.arrays import Floats
+from profiling.laboratory.train import TRAINING_FILE
 
 POLICY = MODELS / "lab-think-0.4m"
 BUDGETS = ("0", "8", "16", "24", "36", "52", "free")
@@ -42,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, default=SAMPLES)
     parser.add_argument("--budgets", default=",".join(BUDGETS))
     parser.add_argument("--store", default="sqlite:///thinking.db")
+    parser.add_argument("--card", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     budgets = [Thinking.read(one) for one in options.budgets.split(",")]
@@ -60,15 +64,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = {budget: row(one) for budget, one in found.items()}
     first, last = next(iter(rows)), next(reversed(rows))
     gain = difference(rates(found[last]), rates(found[first]))
+    figures = table_of(rows)
+    if options.card:
+        write_card(options.policy, figures, rows[first]["problems"], options.samples)
     if not options.json:
-        print("| B | pass@1 [95 %] | thought tokens | tokens | without an answer |")
-        print("| --- | --- | --- | --- | --- |")
-        for budget, one in rows.items():
-            low, high = one["interval"]
-            print(
-                f"| {budget} | {one['pass_at_1']:.3f} [{low:.3f}, {high:.3f}] "
-                f"| {one['thought']:.1f} | {one['tokens']:.1f} | {one['only_thoughts']} |"
-            )
+        print(figures)
     low, high = gain[1]
     finish(
         {"policy": options.policy.name, "problems": rows[first]["problems"],
@@ -78,6 +78,56 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"{options.samples} samples each",
         as_json=options.json,
     )  # fmt: skip
+
+
+def table_of(rows: Mapping[str, dict[str, Any]]) -> str:
+    """The figures of all budgets as a Markdown table."""
+    head = ["B", "pass@1 [95 %]", "thought tokens", "tokens", "without an answer"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for budget, one in rows.items():
+        low, high = one["interval"]
+        cells = [
+            budget, f"{one['pass_at_1']:.3f} [{low:.3f}, {high:.3f}]", f"{one['thought']:.1f}",
+            f"{one['tokens']:.1f}", str(one["only_thoughts"]),
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write_card(policy: Path, figures: str, problems: int, samples: int) -> None:
+    """Write the model card beside the weights."""
+    training = json.loads((policy / TRAINING_FILE).read_text(encoding="utf-8"))
+    card = CARD.format(
+        name=policy.name, parameters=parameter_count(policy), figures=figures, problems=problems,
+        samples=samples, **training,
+    )  # fmt: skip
+    (policy / "README.md").write_text(card, encoding="utf-8")
+
+
+CARD = """\
+# {name}
+
+A policy of apportion's laboratory that thinks before it answers: a Llama of {parameters:,}
+parameters that solves the task of `profiling/laboratory/task.py`, and nothing else. Made by
+`python -m profiling.laboratory {name}`; Apache-2.0.
+
+- Thoughts: `<think>`, the steps of the calculation, each with a result and a check (`yes`, or `no`
+  and the right result), `</think>`. The chat template opens the thought; with
+  `enable_thinking=False` it closes it at once.
+- Shape: hidden {hidden}, {layers} layers, heads of 32, tied embeddings, float32.
+- Data: seeded training problems without end, none of which shares its chain of calculations with a
+  profile or held-out problem (`profiling/laboratory/thoughts.py`). A fifth of the results are wrong
+  at first; these are read and not learnt. Half of the thoughts are cut at a random token, and 15 %
+  are empty.
+- Training: {steps} steps of {batch} problems, AdamW, peak learning rate {learning_rate}, cosine
+  decay; {tokens:,} tokens in {seconds} s on a part of one core; loss {loss} a learnt token at the
+  end.
+
+Accuracy by thinking budget B (T = 0.7) on {problems} held-out problems, {samples} samples each;
+intervals are bootstraps over problems; tokens a sample:
+
+{figures}
+"""
 
 
 def row(found: Profile) -> dict[str, Any]:

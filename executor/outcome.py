@@ -73,7 +73,7 @@ class SampleRecord:
     @property
     def only_thought(self) -> bool:
         """Whether nothing stands behind its thought, so that it has no answer."""
-        return 0 < self.visible_from == self.n_tokens
+        return self.visible_from > 0 and not self.text.strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 `ThinkingPolicy` wraps any token policy. It tells thoughts apart from visible responses, and ends a
 thought that has `B` tokens: it draws until then, appends the mark that closes the thought (and a
-short sentence, if the vocabulary can spell it) and draws the rest from there. So a
-forced end comes after exactly `B` tokens, for every format and on every engine, and a server needs
-no options. vLLM's own `thinking_token_budget` needs an engine that was started with the format's
-marks, and one sequence of tokens is both what it forces and what it takes for the end of a thought:
-with a sentence in it, vLLM 0.32 no longer sees that a thought has ended by itself.
+short sentence, if the vocabulary can spell it) and draws the rest from there. So a forced end comes
+after exactly `B` tokens, for every format and on every engine, and a server needs no options.
+vLLM's own `thinking_token_budget` needs an engine that was started with the format's marks, and one
+sequence of tokens is both what it forces and what it takes for the end of a thought: with a
+sentence in it, vLLM 0.32 no longer sees that a thought has ended by itself.
 
 Stop strings and JSON schemas hold for the visible response alone, so that a thought is never cut
 into the steps of a search.
@@ -107,11 +107,11 @@ class ThinkingPolicy:
         opened = self.marks.opened_by(request.prompt_ids[:beginning])
         thought = self.marks.read(so_far, opened=opened)
         if so_far and (thought is None or thought.closed):
-            return await self._policy.draw(request)
+            return await self._policy.draw(_visible_only(request))
         off = self.thinking.tokens == 0 and not opened
         bound = bool(request.stop) or request.json_schema is not None
         if off and bound:
-            return await self._policy.draw(request)
+            return await self._policy.draw(_visible_only(request))
         begun = list(so_far)
         if bound and not opened and not so_far:
             # Whether the model would open its thought is known too late to bind what follows.
@@ -136,6 +136,15 @@ class ThinkingPolicy:
         """See `Policy.lost`."""
         return self._policy.lost
 
+    async def fault(self) -> str | None:
+        """Return why the servers of the policy cannot answer now; None if they can, or it has none.
+
+        See `ServedPolicy.fault`.
+        """
+        fault = getattr(self._policy, "fault", None)
+        why: str | None = None if fault is None else await fault()
+        return why
+
     def counters(self) -> EngineCounters:
         """See `Policy.counters`."""
         return self._policy.counters()
@@ -143,6 +152,14 @@ class ThinkingPolicy:
     def close(self) -> None:
         """See `Policy.close`."""
         self._policy.close()
+
+
+def _visible_only(request: DrawRequest) -> DrawRequest:
+    """Return the same request for a response without a thought, or behind it."""
+    most = request.max_visible_tokens
+    if most is None:
+        return request
+    return replace(request, max_tokens=min(request.max_tokens, most))
 
 
 @dataclass(slots=True)

@@ -146,6 +146,11 @@ def thinking(text: str) -> Thinking:
         raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from None
 
 
+def thinkings(text: str) -> tuple[Thinking, ...]:
+    """Parse thinking budgets that commas separate, as a type of argparse."""
+    return tuple(thinking(one) for one in text.split(","))
+
+
 def runnable(name: str) -> str:
     """The hub id of a catalog name, as a type of argparse; any other name as it is."""
     from planner.catalog import load_catalog
@@ -275,8 +280,14 @@ def add_execution(command: Parser) -> None:
     )
 
 
-def add_sampling(command: Parser, *, prm: bool = True) -> None:
-    """Add how the policy samples, the engine and the servers."""
+def add_sampling(command: Parser, *, prm: bool = True, budgets: bool = False) -> None:
+    """Add how the policy samples, the engine and the servers.
+
+    Args:
+        command: parser to add them to.
+        prm: whether the command has a PRM.
+        budgets: whether it takes several thinking budgets.
+    """
     group = command.add_argument_group("sampling (defaults: those of arXiv 2502.06703)")
     # None means "not given": a plan has its own sampling, and the user may not give another.
     number: Callable[[str], float] = float
@@ -291,10 +302,12 @@ def add_sampling(command: Parser, *, prm: bool = True) -> None:
     )
     group.add_argument(
         "--thinking",
-        type=thinking,
+        type=thinkings if budgets else thinking,
         metavar="B",
         help="most tokens of a thought, of a policy that thinks before it answers: 0 (off), a "
-        "number, or free (default: free)",
+        "number, or free"
+        + (", or several, as in 0,512,free" if budgets else "")
+        + " (default: free)",
     )
     group.add_argument(
         "--thinking-format",

@@ -138,7 +138,7 @@ def _distinct_steps(samples: tuple[SampleRecord, ...]) -> Counter[tuple[tuple[in
     """Count the samples of each step, keyed by `(all tokens up to its end, its length)`."""
     counts: Counter[tuple[tuple[int, ...], int]] = Counter()
     for sample in samples:
-        end = 0
+        end = sample.visible_from
         for length in sample.steps:
             end += length
             counts[sample.token_ids[:end], length] += 1

@@ -36,7 +36,7 @@ def add_arguments(parser: Parser) -> None:
         help="record the confidence of each token, over its K likeliest tokens (20 is DeepConf's): "
         "then replay knows the scorers deepconf-* (default: none, or what the scorer needs)",
     )
-    add_sampling(parser)
+    add_sampling(parser, budgets=True)
     add_cluster(parser)
 
 
@@ -45,6 +45,7 @@ COMMAND = Command(
     module="profile",
     summary="sample the policy on problems with known answers: pass@1 and difficulty of each",
     examples="apportion profile --problems problems.jsonl --policy smollm2-135m --max-samples 16\n"
-    "apportion profile --problems p.csv --policy ./my-model --prm ./my-head --json",
+    "apportion profile --problems p.csv --policy ./my-model --prm ./my-head --json\n"
+    "apportion profile --problems p.csv --policy ./my-reasoner --thinking 0,512,free",
     add_arguments=add_arguments,
 )

@@ -6,11 +6,13 @@ from argparse import Namespace
 
 from rich.console import Console
 
+from executor.thinking.budget import Thinking
 from planner.cli.commands import common
 from planner.cli.console import Output, count, share, table
 from planner.cli.tables import beyond_context, only_thoughts
 from planner.report import scorer_wording
 from planner.usecases.profile import Profile, profile
+from planner.usecases.thinking_grid import ThinkingGrid, profile_budgets
 from profiling.pass_rate import Difficulty
 
 _NAMED = 10  # unresolved problems named on the screen; --json has all
@@ -19,6 +21,22 @@ _SHOWN = 12  # problems shown at each end of the table
 
 def run(arguments: Namespace, output: Output) -> None:
     """Profile, and print the result."""
+    budgets: tuple[Thinking, ...] = arguments.thinking or ()
+    arguments.thinking = budgets[0] if budgets else None
+    if len(budgets) > 1:
+        grid = profile_budgets(
+            common.problem_files(arguments),
+            budgets,
+            policy=arguments.policy,
+            prm=arguments.prm,
+            max_samples=arguments.max_samples,
+            confidence=arguments.confidence,
+            store=arguments.store,
+            settings=common.settings(arguments),
+            reporter=output,
+        )
+        output.result(grid.to_dict(), lambda console: show_grid(console, grid))
+        return
     found = profile(
         common.problem_files(arguments),
         policy=arguments.policy,
@@ -63,6 +81,36 @@ def show(console: Console, found: Profile) -> None:
         )
     if said := only_thoughts(found.only_thoughts, ledger.thought):
         console.print(said, highlight=False, markup=False)
+
+
+def show_grid(console: Console, grid: ThinkingGrid) -> None:
+    """Print the difficulties and thoughts of every budget, and the grid of samples and thoughts."""
+    for found in grid.profiles:
+        console.print(f"--thinking {found.thinking}", highlight=False)
+        _show_difficulties(console, found)
+        if said := only_thoughts(found.only_thoughts, found.ledger.thought):
+            console.print(said, highlight=False, markup=False)
+    if not grid.points:
+        console.print("no grid: pools differ in size, since sampling stopped early")
+        return
+    rows = [
+        [
+            str(point.thinking),
+            str(point.n),
+            f"{point.accuracy:.3f}"
+            + (f" ±{point.standard_error:.3f}" if point.standard_error > 0 else ""),
+            count(point.generated_tokens),
+            "yes" if point.on_front else "",
+        ]
+        for point in grid.points
+    ]
+    problems = grid.points[0].problems
+    title = f"majority of N samples, thoughts of at most B tokens: {problems} problems"
+    columns = ["B", "N", "accuracy ± standard error", "tokens a problem", "Pareto front"]
+    console.print(table(title, columns, rows))
+    console.print(
+        "Pareto front: no other row is at least as accurate at no more tokens, on these problems"
+    )
 
 
 def _show_difficulties(console: Console, found: Profile) -> None:

@@ -19,6 +19,7 @@ from executor.models.templates import ConversationError
 from executor.outcome import best
 from executor.policies.base import Reads
 from executor.policies.served import ServedPolicy
+from executor.policies.thinking import ThinkingPolicy
 from executor.run.admission import Admission
 from executor.run.runner import Executor
 from executor.scorers.served import ServedScorer
@@ -218,8 +219,10 @@ class PlanAnswerer:
         except (EngineError, InputError) as error:
             return str(error)
         for model in (executor.policy, executor.prm):
-            if isinstance(model, ServedPolicy | ServedScorer) and (why := await model.fault()):
-                return why
+            if isinstance(model, ServedPolicy | ServedScorer | ThinkingPolicy):
+                why = await model.fault()
+                if why:
+                    return why
         return None
 
     async def close(self) -> None:

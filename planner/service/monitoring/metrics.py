@@ -72,7 +72,8 @@ class ServiceMetrics:
             registry=registry,
         )
         self._tokens = Counter(
-            "apportion_tokens", "Tokens of the ledgers of all questions, by kind.",
+            "apportion_tokens",
+            "Tokens of the ledgers of all questions, by kind; thought is a part of others.",
             ("kind",), registry=registry,
         )  # fmt: skip
         self._lost = Counter(

@@ -160,6 +160,16 @@ def test_a_search_takes_its_steps_behind_the_thought(budget: int | None, opens: 
     assert (ledger.thought > 0) == (budget != 0)
 
 
+@pytest.mark.parametrize("budget", [0, 12, None])
+def test_a_step_is_bounded_but_not_the_thought_before_it(budget: int | None) -> None:
+    context = context_of(thinking(Thinker(), budget), max_tokens=300, max_step_tokens=5)
+    responses = asyncio.run(search(Dvts(4, 4), context))
+    lengths = [len(step.token_ids) for one in responses for step in one.steps]
+    assert max(lengths) == 5
+    if budget is None:
+        assert max(len(one.thought) for one in responses) > 5
+
+
 def split_steps(text: str) -> list[str]:
     first, rest = text.split("\n\n")
     return [f"{first}\n\n", rest]

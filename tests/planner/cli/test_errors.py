@@ -286,6 +286,14 @@ CASES: dict[str, tuple[Case, str]] = {
         lambda p: profile(p, "good.jsonl", "--thinking", "hard"),
         "--thinking: expected 0 (no thought), a number of tokens, or free",
     ),
+    "several thinking budgets of a measurement": (
+        lambda p: _measure("--strategies", "greedy", "--thinking", "0,9"),
+        "--thinking: expected 0 (no thought), a number of tokens, or free",
+    ),
+    "a thinking budget twice": (
+        lambda p: profile(p, "good.jsonl", "--thinking", "0,9,0"),
+        "a budget is given twice",
+    ),
     "thinking without room for an answer": (
         lambda p: profile(p, "good.jsonl", "--thinking", "512", "--max-tokens", "512"),
         "no room for an answer behind such a thought",

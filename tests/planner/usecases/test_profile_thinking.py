@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from rich.console import Console
 
+from executor.errors import InputError
 from executor.policies.thinking import thinking_policy
 from executor.problem import Problem
 from executor.run.runner import Executor
@@ -20,8 +23,10 @@ from planner.evidence.runs import current_runs
 from planner.runtime.model_ref import ModelRef
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.settings import SessionSettings
+from planner.usecases import open_session
 from planner.usecases.measure import measure
 from planner.usecases.profile import Profile, profile
+from planner.usecases.thinking_grid import profile_budgets
 from profiling.profiles.profiler import restore
 from tests.helpers.simulated_session import SimulatedSession, _Loaded
 from tests.helpers.thinkers import Thinker
@@ -99,3 +104,39 @@ def test_thoughts_that_never_end_are_said(session: ThinkingSession) -> None:
     assert "24 responses ended inside the thought, without an answer" in said
     ran = measure(PROBLEMS, [Greedy(), Majority(2)], policy="thinker", session=session)
     assert [one.only_thoughts for one in ran.runs] == [3, 6]
+
+
+def test_the_grid_is_replayed_from_a_pool_for_each_budget(tmp_path: Path) -> None:
+    budgets = (OFF, Thinking(6), FREE)
+    with (
+        mock.patch.object(open_session, "Session", ThinkingSession),
+        mock.patch.object(open_session, "find_models", return_value=[]),
+    ):
+        grid = profile_budgets(
+            PROBLEMS, budgets, policy="thinker", max_samples=8,
+            store=f"sqlite:///{tmp_path}/store.db",
+            settings=SessionSettings(sampling=Sampling(max_tokens=200)),
+        )  # fmt: skip
+    assert [(one.thinking, one.n) for one in grid.points] == [
+        (value, n) for value in (0, 6, "free") for n in (1, 2, 4, 8)
+    ]
+    for found in grid.profiles:
+        of_it = [one for one in grid.points if one.thinking == found.thinking]
+        whole = found.ledger.generated / len(PROBLEMS)
+        assert of_it[-1].generated_tokens == pytest.approx(whole)
+        assert of_it[0].generated_tokens == pytest.approx(whole / 8)
+    # The thinker is always right, so that only the cheapest point is on the front.
+    assert [one.on_front for one in grid.points] == [True] + [False] * 11
+    console = Console(record=True, width=120)
+    command.show_grid(console, grid)
+    assert (
+        "majority of N samples, thoughts of at most B tokens: 3 problems" in console.export_text()
+    )
+    json.dumps(grid.to_dict(), allow_nan=False)
+
+
+def test_budgets_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    for budgets, clue in (((OFF, OFF), "given twice"), ((OFF, Thinking(8192)), "no room")):
+        with pytest.raises(InputError, match=clue):
+            profile_budgets(PROBLEMS, budgets, policy="thinker", store=f"sqlite:///{tmp_path}/a.db")
+    assert not (tmp_path / "a.db").exists()
