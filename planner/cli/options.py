@@ -249,7 +249,7 @@ def add_domain(command: Parser, default: str = "that of the problems") -> None:
     command.add_argument(
         "--domain",
         metavar="NAME",
-        help="what an answer is: maths, code, json, or that of another package "
+        help="what an answer is: maths, code, json, exact, or that of another package "
         f"(default: {default})",
     )
 

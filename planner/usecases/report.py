@@ -40,6 +40,7 @@ from planner.usecases.recommend import (
     uses_published,
 )
 from planner.usecases.store_lookup import (
+    benchmark_name,
     grader_of,
     model_name,
     names_in_evidence,
@@ -129,6 +130,7 @@ def report(
         raise InputError(f"--format is {form!r}; expected one of {', '.join(FORMATS)}")
     if not out.parent.is_dir():
         raise InputError(f"--out is {out}; the folder {out.parent} does not exist")
+    benchmark = benchmark_name(store, benchmark)
     if policy is not None and not (isinstance(policy, str) and isinstance(prm, str | None)):
         with reporter.status("writing the report"):
             content = models_report(
