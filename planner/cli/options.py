@@ -429,13 +429,7 @@ def add_prices(command: Parser, whose: str = "") -> None:
     group.add_argument(
         "--devices", type=whole, metavar="K", help="number of devices of an engine (default: 1)"
     )
-    group.add_argument(
-        "--prices",
-        type=Path,
-        metavar="FILE",
-        help="TOML file with your own devices, prices and assumptions, over those of "
-        "data/prices.toml",
-    )
+    add_token_prices(group)
     group.add_argument(
         "--usd-per-hour", type=float, metavar="X", help="price of the machine, or of one device"
     )
@@ -447,6 +441,29 @@ def add_prices(command: Parser, whose: str = "") -> None:
         type=float,
         metavar="TOKENS",
         help="length of a whole sequence: counts the FLOPs of attention, too",
+    )
+
+
+def add_token_prices(group: argparse._ArgumentGroup) -> None:
+    """Add where prices of tokens come from."""
+    group.add_argument(
+        "--prices",
+        type=Path,
+        metavar="FILE",
+        help="TOML file with your own devices, prices and assumptions, over those of "
+        "data/prices.toml; a JSON file of LiteLLM; or litellm, for the bundled extract of it",
+    )
+    group.add_argument(
+        "--batch-prices",
+        action="store_true",
+        help="take the prices of batch requests of a LiteLLM file",
+    )
+    group.add_argument(
+        "--price-name",
+        action="append",
+        default=[],
+        metavar="MODEL=NAME",
+        help="name by which the prices know a model; several times",
     )
 
 

@@ -103,6 +103,7 @@ def recommend(
             unlisted=unlisted,
             store=store,
         )
+    pricing.check_priced(model_name(policy, "policy"))
     known = find_candidates(
         store,
         model_name(policy, "policy"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 
-from executor.errors import InputError
 from executor.problem import MATHS
 from executor.strategy import from_dict, key
+from planner.cli.commands.common import pairs
 from planner.cli.console import Output, share, table
 from planner.notes import Note, NoteCode
 from planner.report.notes import word
@@ -30,25 +30,12 @@ def run(arguments: Namespace, output: Output) -> None:
         study=arguments.study,
         domain=arguments.domain or MATHS,
         prompt_tokens=arguments.prompt_tokens,
-        columns=_pairs("--column", arguments.column),
-        renames=_pairs("--rename", arguments.rename),
+        columns=pairs("--column", arguments.column),
+        renames=pairs("--rename", arguments.rename),
         store=arguments.store,
         reporter=output,
     )
     output.result(found.to_dict(), lambda console: show(console, found))
-
-
-def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
-    """The values of an option that is given several times as A=B."""
-    pairs: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise InputError(f"{option} {text}: expected two names with = between them")
-        if name in pairs:
-            raise InputError(f"{option} {name}: is given twice; expected once")
-        pairs[name] = value
-    return pairs
 
 
 def show(console: Console, found: ImportedRuns) -> None:
