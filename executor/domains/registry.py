@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 
+from executor.answers.exact_grader import ExactGrader
 from executor.answers.grader import Grader, MathGrader
 from executor.answers.json_grader import JsonGrader
 from executor.domains.code.grader import CodeGrader
@@ -20,6 +21,7 @@ from executor.problem import MATHS, Problem
 
 CODE = "code"
 JSON = "json"
+EXACT = "exact"
 GROUP = "apportion.graders"
 """Entry-point group of graders of other packages."""
 
@@ -47,6 +49,7 @@ _OWN = {
     MATHS: Domain(MATHS, MathGrader),
     CODE: Domain(CODE, CodeGrader, template="code", runs_programs=True),
     JSON: Domain(JSON, JsonGrader),
+    EXACT: Domain(EXACT, ExactGrader),
 }
 
 

@@ -39,19 +39,12 @@ def example_outcome(number: int, samples: int = 2) -> Outcome:
             steps=(3, 4 + position),
             token_ids=tuple(range(7 + position)),
             confidences=tuple(round(9.357 * i, 3) for i in range(8)) if position else (),
-<<<<<<< HEAD
+            execution=None if position else Execution((True, False), ("[1,2]", "!raised")),
             visible_from=3 * position,
         )
         for position in range(samples)
     ]
-    ledger = Ledger(1, 2, 3, 4, 5, 6, 7, 8, thought=9)
-=======
-            execution=None if position else Execution((True, False), ("[1,2]", "!raised")),
-        )
-        for position in range(samples)
-    ]
-    ledger = Ledger(1, 2, 3, 4, 5, 6, 7, 8, 9)
->>>>>>> code
+    ledger = Ledger(1, 2, 3, 4, 5, 6, 7, 8, 9, thought=10)
     return Outcome(problem, str(number + 1), True, 0, tuple(records), ledger, 0.1 + 0.2)
 
 

@@ -110,7 +110,8 @@ class Contenders:
             lacking = " or ".join(names[one] for one in limited or UNITS)
             raise InputError(
                 f"no policy has a known cost in {lacking}, and tokens of two models are not the "
-                "same thing; list sizes in --catalog FILE, or give --device NAME or --prices FILE"
+                "same thing; list sizes in --catalog FILE, or give --device NAME or --prices FILE "
+                "(imported files that count no prompt tokens: import --prompt-tokens)"
             )
         return unit
 

@@ -265,7 +265,7 @@ def add_domain(command: Parser, default: str = "that of the problems") -> None:
     command.add_argument(
         "--domain",
         metavar="NAME",
-        help="what an answer is: maths, code, json, or that of another package "
+        help="what an answer is: maths, code, json, exact, or that of another package "
         f"(default: {default})",
     )
 
@@ -467,13 +467,7 @@ def add_prices(command: Parser, whose: str = "") -> None:
     group.add_argument(
         "--devices", type=whole, metavar="K", help="number of devices of an engine (default: 1)"
     )
-    group.add_argument(
-        "--prices",
-        type=Path,
-        metavar="FILE",
-        help="TOML file with your own devices, prices and assumptions, over those of "
-        "data/prices.toml",
-    )
+    add_token_prices(group)
     group.add_argument(
         "--usd-per-hour", type=float, metavar="X", help="price of the machine, or of one device"
     )
@@ -485,6 +479,29 @@ def add_prices(command: Parser, whose: str = "") -> None:
         type=float,
         metavar="TOKENS",
         help="length of a whole sequence: counts the FLOPs of attention, too",
+    )
+
+
+def add_token_prices(group: argparse._ArgumentGroup) -> None:
+    """Add where prices of tokens come from."""
+    group.add_argument(
+        "--prices",
+        type=Path,
+        metavar="FILE",
+        help="TOML file with your own devices, prices and assumptions, over those of "
+        "data/prices.toml; a JSON file of LiteLLM; or litellm, for the bundled extract of it",
+    )
+    group.add_argument(
+        "--batch-prices",
+        action="store_true",
+        help="take the prices of batch requests of a LiteLLM file",
+    )
+    group.add_argument(
+        "--price-name",
+        action="append",
+        default=[],
+        metavar="MODEL=NAME",
+        help="name by which the prices know a model; several times",
     )
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from executor.models.architecture import Shape
 from planner.costs.missing import Lack, Missing
-from planner.costs.prices import TokenPrice
 from planner.costs.roofline import Roofline
+from planner.costs.token_price import TokenPrice
 from planner.notes import Note, NoteCode
 
 SECONDS_PER_HOUR = 3600.0
@@ -309,6 +309,10 @@ class Rates:
         record = asdict(self)
         if self.prm_weights is None:  # plans from before it was known have no such field
             del record["prm_weights"]
+        for name in ("policy_price", "prm_price"):
+            price = record[name]
+            if price is not None and price["reasoning"] is None:
+                del price["reasoning"]
         return record
 
     @classmethod

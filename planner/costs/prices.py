@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from executor.errors import InputError
 from executor.files import data_folder
+from planner.costs.litellm import is_litellm, near_names, read_litellm
+from planner.costs.token_price import TokenPrice
 from planner.toml_files import read_toml
 
 _T = TypeVar("_T", "Device", "TokenPrice", "Assumptions")
@@ -44,30 +46,6 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenPrice:
-    """Prices of a host, in USD per million tokens.
-
-    Attributes:
-        name: name of the model.
-        input, output: price of prompt tokens and price of generated tokens.
-        cached: price of prompt tokens from the host's cache; None means the price `input`.
-        date, source: date and source of the prices.
-    """
-
-    name: str
-    input: float
-    output: float
-    cached: float | None = None
-    date: str = ""
-    source: str = ""
-
-    def usd(self, prompt: float, cached: float, generated: float) -> float:
-        """Return the bill in USD for numbers of prompt, cached and generated tokens."""
-        spared = self.input if self.cached is None else self.cached
-        return (prompt * self.input + cached * spared + generated * self.output) / 1e6
-
-
-@dataclass(frozen=True, slots=True)
 class Assumptions:
     """Inputs of a roofline that no data sheet gives.
 
@@ -98,19 +76,34 @@ class PriceBook:
         devices: devices by name.
         tokens: token prices by name of the model.
         assumptions: assumptions of rooflines.
+        source: the user's file, for messages; empty without one.
     """
 
     devices: Mapping[str, Device]
     tokens: Mapping[str, TokenPrice]
     assumptions: Assumptions
+    source: str = ""
 
     @classmethod
-    def load(cls, own: Path | None = None) -> PriceBook:
+    def load(cls, own: Path | None = None, *, batch: bool = False) -> PriceBook:
         """Read the bundled prices and overlay those of the user's file `own`.
+
+        Args:
+            own: a TOML file laid out as `data/prices.toml`; or a JSON file of LiteLLM, or `litellm`
+                for the bundled extract of it, whose token prices replace the bundled ones.
+            batch: whether to take a LiteLLM file's prices of batch requests.
 
         Raises:
             InputError: the file cannot be read, or has an unknown key or a wrong value.
         """
+        if own is not None and is_litellm(own):
+            book = cls.load()
+            return cls(book.devices, read_litellm(own, batch=batch), book.assumptions, str(own))
+        if batch:
+            raise InputError(
+                "--batch-prices: only files of LiteLLM have prices of batches; expected --prices "
+                "litellm, or --prices FILE.json"
+            )
         path = data_folder() / "prices.toml"
         record, where = _bundled(path), f"prices {path}"
         if own is not None:
@@ -121,7 +114,19 @@ class PriceBook:
             {name: _make(Device, devices[name], name, f"{where}: devices.") for name in devices},
             {name: _make(TokenPrice, tokens[name], name, f"{where}: tokens.") for name in tokens},
             _make(Assumptions, record["assumptions"], None, f"{where}: assumptions"),
+            "" if own is None else str(own),
         )
+
+    def price_of(self, model: str) -> TokenPrice:
+        """Return the token price of a model; an InputError names those with names like its."""
+        if model not in self.tokens:
+            near = near_names(model, self.tokens)
+            like = f"; names like it: {', '.join(near)}" if near else ""
+            raise InputError(
+                f"--prices {self.source or 'data/prices.toml'}: has no price of {model}{like}; "
+                f"give --price-name {model}=NAME for one of its names"
+            )
+        return self.tokens[model]
 
     def device(self, name: str) -> Device:
         """Return the device of this name; an InputError lists the known names."""

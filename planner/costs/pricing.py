@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from executor.errors import InputError
 from executor.scorers.registry import is_of_policy
 from planner.costs.cost import Rates
+from planner.costs.litellm import is_litellm
 from planner.costs.prices import PriceBook
 from planner.costs.roofline import Roofline
+from planner.costs.token_price import TokenPrice
 
 
 class DoesNotFitError(InputError):
@@ -24,7 +27,9 @@ class Pricing:
     Attributes:
         device: name of a device, whose roofline, price and power replace those of the machine.
         devices: number of devices of one engine.
-        prices: the user's own prices file, which is laid over `data/prices.toml`.
+        prices: the user's own prices; see `PriceBook.load`.
+        batch: whether tokens cost what they do in batch requests.
+        names: names by which the prices know models, by the models' names.
         usd_per_hour, watts: price and power of the machine, or of one device.
         context: tokens of a whole sequence; if given, FLOPs include attention.
     """
@@ -32,6 +37,8 @@ class Pricing:
     device: str | None = None
     devices: int | None = None
     prices: Path | None = None
+    batch: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
     usd_per_hour: float | None = None
     watts: float | None = None
     context: float | None = None
@@ -62,7 +69,7 @@ class Pricing:
             DoesNotFitError: the models do not fit in the memory of the device.
             InputError: the device is unknown, or the prices file is wrong.
         """
-        book = PriceBook.load(self.prices)
+        book = self.book()
         if self.device is not None:
             rates = self._on_device(rates, book)
         if self.usd_per_hour is not None:
@@ -75,15 +82,41 @@ class Pricing:
             return replace(rates, policy_price=None, prm_price=None)
         if rates.usd_per_hour is not None and self.prices is None:
             return rates
-        billed = book.tokens.get(policy)
+        billed = book.tokens.get(self.names.get(policy, policy))
         if billed is None:
             return rates
         scorer = policy if prm is not None and is_of_policy(prm) else prm
         return replace(
             rates,
             policy_price=billed,
-            prm_price=None if scorer is None else book.tokens.get(scorer),
+            prm_price=None if scorer is None else book.tokens.get(self.names.get(scorer, scorer)),
         )
+
+    def book(self) -> PriceBook:
+        """Return the prices.
+
+        Raises:
+            InputError: the file of prices is wrong.
+        """
+        return PriceBook.load(self.prices, batch=self.batch)
+
+    def token_price(self, model: str) -> TokenPrice:
+        """Return what a model's tokens cost.
+
+        Raises:
+            InputError: the prices have none; the message has names like the model's.
+        """
+        return self.book().price_of(self.names.get(model, model))
+
+    def check_priced(self, policy: str) -> None:
+        """Refuse a LiteLLM file that lacks the policy: who names one wants its prices.
+
+        Raises:
+            InputError: the prices have none of the policy.
+        """
+        by_hour = self.device is not None or self.usd_per_hour is not None
+        if self.prices is not None and is_litellm(self.prices) and not by_hour:
+            self.token_price(policy)
 
     def _on_device(self, rates: Rates, book: PriceBook) -> Rates:
         assert self.device is not None

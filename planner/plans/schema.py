@@ -191,6 +191,7 @@ class _TokenPrice(_Part):
     input: Amount
     output: Amount
     cached: Amount | None = None
+    reasoning: Amount | None = None
     date: str = ""
     source: str = ""
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor.answers.grader import MathGrader
+from executor.domains.registry import find_domain, open_grader
 from executor.errors import InputError
+from executor.problem import MATHS
 from executor.store.store import Store
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.usecases import DEFAULT_STORE
@@ -57,6 +58,10 @@ def import_runs(
     strategy: str | None = None,
     width: int | None = None,
     study: str | None = None,
+    domain: str = MATHS,
+    prompt_tokens: int | None = None,
+    columns: Mapping[str, str] | None = None,
+    renames: Mapping[str, str] | None = None,
     store: str = DEFAULT_STORE,
     reporter: Reporter = SilentReporter(),
 ) -> ImportedRuns:
@@ -70,6 +75,13 @@ def import_runs(
         strategy: name of the strategy that all records are of; None: as the files say.
         width: branches a beam or subtree; None: as the files say.
         study: name of the study, which is never mixed with another; None: the format.
+        domain: what an answer is, and so how answers are graded: one of `executor.domains` whose
+            grader runs no programs.
+        prompt_tokens: prompt tokens of a request, for the format `csv` if the file does not count
+            them; 0 leaves prompts out of the costs.
+        columns: name of a column by its kind, for the format `csv`
+            (`profiling.importers.csv_columns.COLUMNS`).
+        renames: new names of policies, PRMs and benchmarks, by those in the files.
         store: SQLAlchemy URL of the store, which is made if it does not exist.
         reporter: receives progress and remarks.
 
@@ -78,13 +90,19 @@ def import_runs(
     """
     if width is not None and width < 2:
         raise InputError(f"--width is {width}; expected at least 2")
+    if find_domain(domain).runs_programs:
+        raise InputError(
+            f"--domain {domain}: its grader runs programs, which files of samples do not hold; "
+            "grade them before (a field or column `correct`) and leave --domain out"
+        )
     target = Path(path)
     given = importers.Given(
-        policy=policy, prm=prm, benchmark=benchmark, strategy=strategy, width=width, study=study
-    )
-    with MathGrader() as grader:
+        policy=policy, prm=prm, benchmark=benchmark, strategy=strategy, width=width, study=study,
+        domain=domain, prompt_tokens=prompt_tokens, columns=columns or {}, renames=renames or {},
+    )  # fmt: skip
+    with open_grader(domain) as grader:
         with reporter.status(f"reading {path}"):
-            readings = importers.read(format, target, given)
+            readings = importers.read(format, target, given, reporter.say)
         with reporter.progress(f"grading {path}", len(readings)) as progress:
             made = importers.graded(readings, study or format, grader, progress)
     with Store.open(store) as opened:

@@ -72,7 +72,7 @@ def recommend(
             several policies None means every PRM that there is evidence with, and so does `all`;
             `none` means no PRM.
         difficulty: `easy`, `medium`, `hard` or `all`; of several policies only `all`.
-        benchmark: problem set that is asked about; None: whatever was measured.
+        benchmark: problem set that is asked about, in any case; None: whatever was measured.
         constraint: limits that the choice must keep to; of several policies none in generations.
         pricing: devices and prices that costs are counted by.
         catalog: TOML file of models besides the project's own.
@@ -99,6 +99,7 @@ def recommend(
         >>> answer.policies
         ('lab-0.4m', 'lab-1.8m')
     """
+    benchmark = store_lookup.benchmark_name(store, benchmark)
     if not isinstance(policy, str) or not (prm is None or isinstance(prm, str)):
         return recommend_models(
             [policy] if isinstance(policy, str) else list(policy),
@@ -112,6 +113,7 @@ def recommend(
             domain=domain,
             store=store,
         )
+    pricing.check_priced(model_name(policy, "policy"))
     known = find_candidates(
         store,
         model_name(policy, "policy"),

@@ -42,6 +42,7 @@ from planner.usecases.recommend import (
 )
 from planner.usecases.store_lookup import (
     asked_domain,
+    benchmark_name,
     check_not_measured_here,
     model_name,
     names_in_evidence,
@@ -134,6 +135,7 @@ def report(
         raise InputError(f"--format is {form!r}; expected one of {', '.join(FORMATS)}")
     if not out.parent.is_dir():
         raise InputError(f"--out is {out}; the folder {out.parent} does not exist")
+    benchmark = benchmark_name(store, benchmark)
     if policy is not None and not (isinstance(policy, str) and isinstance(prm, str | None)):
         with reporter.status("writing the report"):
             content = models_report(
@@ -349,17 +351,4 @@ def _profiles(
         # Any of its profiles will do, best one that no PRM scored.
         first = next((spec for spec in mine if spec.prm is None), mine[0] if mine else None)
         plain = [] if first is None else read_profile(store, first)
-<<<<<<< HEAD
         return scored_freely(plain, prm)
-=======
-        return [
-            _scored_free(one, prm)
-            for one in plain
-            if can_score(one.outcome.samples, prm, one.outcome.problem)
-        ]
-
-
-def _scored_free(profile: ProblemProfile, scorer: str) -> ProblemProfile:
-    samples = scored_free(profile.outcome.samples, scorer)
-    return replace(profile, outcome=replace(profile.outcome, samples=samples))
->>>>>>> code

@@ -25,6 +25,7 @@ from planner.evidence.bundled import (
 from planner.evidence.layout import KINDS
 from planner.evidence.runs import current_runs, evidence_domain, own_domain
 from planner.notes import Note, NoteCode
+from planner.published import figures
 from profiling.profiles.profiler import BENCHMARK
 
 # The store itself
@@ -215,6 +216,21 @@ def has_runs_on(store_url: str, policy: str, benchmark: str) -> bool:
         return False
     with Store.open(store_url, create=False) as store:
         return any(spec.settings.get(BENCHMARK) == benchmark for spec in _runs(store, policy))
+
+
+def benchmark_name(store_url: str, given: str | None) -> str | None:
+    """The name by which evidence or figures know a benchmark, whose case does not count.
+
+    A name that nothing knows stays as it is given.
+    """
+    if given is None:
+        return None
+    known = dict.fromkeys(figures.benchmarks())
+    if store_exists(store_url):
+        with Store.open(store_url, create=False) as store:
+            known |= {spec.settings.get(BENCHMARK, ""): None for spec in store.runs()}
+    alike = [name for name in known if name.casefold() == given.casefold()]
+    return given if given in known or not alike else alike[0]
 
 
 def notes_on_unused_runs(store_url: str, policy: str) -> list[Note]:

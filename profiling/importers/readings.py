@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import SampleRecord
-from executor.problem import Problem, question_id
+from executor.problem import DOMAIN, MATHS, Problem, question_id
 from executor.search import State
 from executor.strategy import Strategy
 
@@ -25,6 +25,10 @@ class Given:
         strategy: name of the strategy that all records are of.
         width: branches a beam or subtree.
         study: name of the study; the format's by default.
+        domain: what an answer is (`executor.domains`).
+        prompt_tokens: prompt tokens of a request, for CSV files that do not count them.
+        columns: name of a column by its kind (`profiling.importers.csv_columns.COLUMNS`).
+        renames: new names of policies, PRMs and benchmarks, by those in the files.
     """
 
     policy: str | None = None
@@ -33,6 +37,10 @@ class Given:
     strategy: str | None = None
     width: int | None = None
     study: str | None = None
+    domain: str = MATHS
+    prompt_tokens: int | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    renames: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +101,29 @@ def unknown_of(samples: Sequence[SampleRecord], known: Iterable[str] = ()) -> fr
     return frozenset(COUNTS - set(known) | lengths | logprobs)
 
 
-def problem_of(text: str, answer: str | None, benchmark: str) -> Problem:
-    """A problem, named by its words; the benchmark is kept with it."""
-    return Problem(question_id(text), text, answer, {"benchmark": benchmark} if benchmark else {})
+def problem_of(text: str, answer: str | None, benchmark: str, domain: str = MATHS) -> Problem:
+    """A problem, named by its words; the benchmark and the domain are kept with it."""
+    meta = {"benchmark": benchmark} if benchmark else {}
+    return Problem(
+        question_id(text), text, answer, meta if domain == MATHS else meta | {DOMAIN: domain}
+    )
 
 
 def named(readings: Sequence[Reading], given: Given) -> list[Reading]:
     """The readings under the names that the user gives.
 
     Raises:
-        InputError: a name is neither in the files nor given, or one is given for several.
+        InputError: a name is neither in the files nor given, one is given for several, or a name
+            that gets another is not in the files.
     """
-    for name in ("policy", "prm", "benchmark"):
+    names = ("policy", "prm", "benchmark")
+    known = {str(getattr(r, name)) for r in readings for name in names if getattr(r, name)}
+    if missing := sorted(set(given.renames) - known):
+        raise InputError(
+            f"--rename {missing[0]}={given.renames[missing[0]]}: the files have no such name; "
+            f"expected one of {', '.join(sorted(known))}"
+        )
+    for name in names:
         wanted = getattr(given, name)
         found = sorted({str(getattr(r, name)) for r in readings if getattr(r, name)})
         if wanted is not None and len(found) > 1:
@@ -121,12 +140,15 @@ def named(readings: Sequence[Reading], given: Given) -> list[Reading]:
 
 
 def _renamed(reading: Reading, given: Given) -> Reading:
-    benchmark = given.benchmark or reading.benchmark
-    problem = problem_of(reading.problem.text, reading.problem.answer, benchmark)
+    def name(wanted: str | None, found: str) -> str:
+        return wanted or given.renames.get(found, found)
+
+    benchmark = name(given.benchmark, reading.benchmark)
+    problem = problem_of(reading.problem.text, reading.problem.answer, benchmark, given.domain)
     return replace(
         reading,
-        policy=given.policy or reading.policy,
-        prm=None if reading.prm is None else given.prm or reading.prm,
+        policy=name(given.policy, reading.policy),
+        prm=None if reading.prm is None else name(given.prm, reading.prm),
         benchmark=benchmark,
         problem=problem,
     )

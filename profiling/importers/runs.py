@@ -14,16 +14,19 @@ from executor.answers.voting import Vote, vote
 from executor.errors import InputError
 from executor.ledger import Ledger
 from executor.outcome import Outcome, SampleRecord, choose
-from executor.problem import problem_uid
+from executor.problem import MATHS, problem_uid
+from executor.run.runner import DOMAIN
 from executor.search import State
 from executor.store.store import RunExistsError, RunSpec, Store
 from executor.strategy import Strategy, to_dict
-from profiling.importers import compute_optimal_tts, jsonl, search_and_learn
+from profiling.importers import compute_optimal_tts, csv_samples, jsonl, search_and_learn
 from profiling.importers.readings import Given, Reading, named
 from profiling.profiles.profiler import BENCHMARK, MEASURE, STUDY
 from profiling.profiles.profiler import KIND as PROFILE
 
-FORMATS = {module.STUDY: module for module in (compute_optimal_tts, search_and_learn, jsonl)}
+FORMATS = {
+    module.STUDY: module for module in (compute_optimal_tts, search_and_learn, jsonl, csv_samples)
+}
 
 _ATTEMPTS = 10  # to store what other processes import at the same time
 _Kind = tuple[str, str | None, str, Strategy | None, tuple[tuple[str, float], ...]]
@@ -67,6 +70,7 @@ class Family:
         sampling: how the policy was asked, where it is known.
         outcomes: a sequence a problem (uid): one pool, or an outcome for each time it was run.
         grading: who graded them.
+        domain: what an answer is.
     """
 
     policy: str
@@ -76,17 +80,24 @@ class Family:
     sampling: Mapping[str, float]
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     grading: Grading = field(default_factory=Grading)
+    domain: str = MATHS
 
     def settings(self, study: str, part: int) -> dict[str, Any]:
         """The settings of its runs; a problem's further outcomes are in further parts."""
         strategy = {} if self.strategy is None else {"strategy": to_dict(self.strategy)}
-        return strategy | {
-            STUDY: study,
-            BENCHMARK: self.benchmark,
-            "sampling": dict(self.sampling),
-            "models": {},
-            "part": part,
-        }
+        # Runs of before there were domains have none.
+        domain = {} if self.domain == MATHS else {DOMAIN: self.domain}
+        return (
+            strategy
+            | domain
+            | {
+                STUDY: study,
+                BENCHMARK: self.benchmark,
+                "sampling": dict(self.sampling),
+                "models": {},
+                "part": part,
+            }
+        )
 
     def spec(self, study: str, part: int) -> RunSpec:
         """One of its runs."""
@@ -102,17 +113,26 @@ class Import:
     families: tuple[Family, ...]
 
 
-def read(name: str, path: Path, given: Given) -> list[Reading]:
+def read(
+    name: str, path: Path, given: Given, remark: Callable[[str], None] = lambda text: None
+) -> list[Reading]:
     """Read files of a format.
 
     Args:
         name: one of `FORMATS`.
         path: a file, a folder, or a tar archive.
         given: what the user says of them.
+        remark: receives sentences on how the files were read.
 
     Raises:
         InputError: a file is not what the format says.
     """
+    if name == csv_samples.STUDY:
+        return named(csv_samples.read(path, given, remark), given)
+    if given.columns:
+        raise InputError("--column: is for --format csv; the fields of other formats have names")
+    if given.prompt_tokens is not None:
+        raise InputError("--prompt-tokens: is for --format csv; other formats count in their files")
     return named(FORMATS[name].read(path, given), given)
 
 
@@ -139,9 +159,8 @@ def graded(
         prm = reading.prm if reading.strategy is None or reading.strategy.needs_prm else None
         sampling = tuple(sorted(reading.sampling.items()))
         at = (reading.policy, prm, reading.benchmark, reading.strategy, sampling)
-        family = families.setdefault(
-            at, Family(reading.policy, prm, reading.benchmark, reading.strategy, dict(sampling))
-        )
+        new = Family(reading.policy, prm, reading.benchmark, reading.strategy, dict(sampling))
+        family = families.setdefault(at, replace(new, domain=reading.problem.domain))
         uid = problem_uid(reading.problem)
         if reading.strategy is None:
             samples = tuple(_graded(s, reading, family, grader) for s in reading.samples)

@@ -24,8 +24,9 @@ _PRIOR = 0.5
 def summary(family: Family) -> dict[str, Any]:
     """The record `apportion import --json` prints of a family.
 
-    `records` are samples of pools, or outcomes of a strategy. `rewards` are the statistics of
-    `profiling.scorers.rewards`, by score, of samples that a PRM scored.
+    `records` are samples of pools, or outcomes of a strategy. `majority` is a vote over all samples
+    of each problem. `rewards` are the statistics of `profiling.scorers.rewards`, by score, of
+    samples that a PRM scored.
     """
     by_problem = [_correct(found) for found in family.outcomes.values()]
     accuracy = clustered_share(by_problem)
@@ -38,6 +39,7 @@ def summary(family: Family) -> dict[str, Any]:
         "problems": len(by_problem),
         "accuracy": accuracy.value,
         "interval": [accuracy.low, accuracy.high],
+        "majority": _majority(family),
         "rewards": _rewards(family),
         "grading": asdict(family.grading),
         "unknown": sorted({n for o in family.outcomes.values() for one in o for n in one.unknown}),
@@ -73,6 +75,24 @@ def clustered_share(by_problem: Sequence[Sequence[bool]], level: float = 0.95) -
 
 def _correct(found: Sequence[Outcome]) -> list[bool]:
     return [bool(sample.correct) for outcome in found for sample in outcome.samples]
+
+
+def _majority(family: Family) -> dict[str, Any] | None:
+    """Accuracy of a majority vote over all samples of each problem; None if there is no vote.
+
+    `n` is the smallest and the largest number of samples of a problem.
+    """
+    pools = [outcome for found in family.outcomes.values() for outcome in found]
+    answered = any(sample.answer is not None for pool in pools for sample in pool.samples)
+    sizes = [len(pool.samples) for pool in pools]
+    if family.strategy is not None or not answered or max(sizes) < 2:
+        return None
+    share = clustered_share([[bool(pool.correct)] for pool in pools])
+    return {
+        "n": [min(sizes), max(sizes)],
+        "accuracy": share.value,
+        "interval": [share.low, share.high],
+    }
 
 
 def _rewards(family: Family) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ def scored_freely(profiles: Iterable[ProblemProfile], scorer: str) -> list[Probl
     found = []
     for one in profiles:
         samples = one.outcome.samples
-        if can_score(samples, scorer):
+        if can_score(samples, scorer, one.outcome.problem):
             ledger = replace(one.outcome.ledger, prm=0, prm_cached=0)
             scored = replace(one.outcome, samples=scored_free(samples, scorer), ledger=ledger)
             found.append(replace(one, outcome=scored))

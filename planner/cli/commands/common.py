@@ -133,12 +133,31 @@ def constraint(arguments: Namespace) -> Constraint:
     )
 
 
+def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+    """The values of an option that is given several times as A=B.
+
+    Raises:
+        InputError: one has no `=`, or A is given twice.
+    """
+    pairs: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise InputError(f"{option} {text}: expected two names with = between them")
+        if name in pairs:
+            raise InputError(f"{option} {name}: is given twice; expected once")
+        pairs[name] = value
+    return pairs
+
+
 def pricing(arguments: Namespace) -> Pricing:
     """Devices and prices from the price options."""
     return Pricing(
         device=arguments.device,
         devices=arguments.devices,
         prices=arguments.prices,
+        batch=arguments.batch_prices,
+        names=pairs("--price-name", arguments.price_name),
         usd_per_hour=arguments.usd_per_hour,
         watts=arguments.watts,
         context=arguments.context,

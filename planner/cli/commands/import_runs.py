@@ -8,7 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
+from executor.problem import MATHS
 from executor.strategy import from_dict, key
+from planner.cli.commands.common import pairs
 from planner.cli.console import Output, share, table
 from planner.notes import Note, NoteCode
 from planner.report.notes import word
@@ -26,6 +28,10 @@ def run(arguments: Namespace, output: Output) -> None:
         strategy=arguments.strategy,
         width=arguments.width,
         study=arguments.study,
+        domain=arguments.domain or MATHS,
+        prompt_tokens=arguments.prompt_tokens,
+        columns=pairs("--column", arguments.column),
+        renames=pairs("--rename", arguments.rename),
         store=arguments.store,
         reporter=output,
     )
@@ -34,6 +40,7 @@ def run(arguments: Namespace, output: Output) -> None:
 
 def show(console: Console, found: ImportedRuns) -> None:
     """Print accuracies, rewards and graders of the imported runs."""
+    votes = any(one["majority"] for one in found.imported)
     rows = [
         [
             _label(one),
@@ -42,10 +49,12 @@ def show(console: Console, found: ImportedRuns) -> None:
             f"{one['records']:,}",
             f"{one['problems']:,}",
             share(one["accuracy"], one["interval"]),
+            *([_vote(one["majority"])] if votes else []),
         ]
         for one in found.imported
     ]
     columns = ["what", "PRM", "benchmark", "records", "problems", "accuracy [95 %]"]
+    columns += ["vote of all"] if votes else []
     console.print(table(f"imported as study {found.study}", columns, rows))
     for one in found.imported:
         for score, figures in (one["rewards"] or {}).items():
@@ -64,6 +73,15 @@ def show(console: Console, found: ImportedRuns) -> None:
 def _label(one: Mapping[str, Any]) -> str:
     strategy = "samples" if one["strategy"] is None else key(from_dict(one["strategy"]))
     return f"{one['policy']}: {strategy}"
+
+
+def _vote(majority: Mapping[str, Any] | None) -> str:
+    """The accuracy of a vote over all samples, with their number."""
+    if majority is None:
+        return "-"
+    least, most = majority["n"]
+    number = f"{least}" if least == most else f"{least}-{most}"
+    return f"{share(majority['accuracy'], majority['interval'])} N={number}"
 
 
 def _estimate(figure: Mapping[str, float]) -> str:

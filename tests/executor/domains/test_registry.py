@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
+from executor.answers.exact_grader import ExactGrader
 from executor.answers.grader import MathGrader
 from executor.answers.json_grader import JsonGrader
 from executor.domains import registry
@@ -38,15 +39,18 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("maths", MathGrader), ("code", CodeGrader), ("json", JsonGrader)]
-)
+    ("name", "kind"),
+    [
+        ("maths", MathGrader), ("code", CodeGrader), ("json", JsonGrader), ("exact", ExactGrader)
+    ],
+)  # fmt: skip
 def test_the_projects_own(name: str, kind: type) -> None:
     with open_grader(name) as grader:
         assert isinstance(grader, kind)
 
 
 def test_those_of_other_packages(plugins: None) -> None:
-    assert domain_names() == ["maths", "code", "json", "gone", "number", "signs", "words"]
+    assert domain_names() == ["maths", "code", "json", "exact", "gone", "number", "signs", "words"]
     with open_grader("words") as grader:
         assert isinstance(grader, Exact)
     assert find_domain("signs").template == "boxed"

@@ -215,7 +215,7 @@ def test_a_line_that_is_wrong_is_named(tmp_path: Path, fields: bytes, one: str, 
 
 
 @pytest.mark.parametrize("text", [r"so \boxed{5}", r"is \frac{1}{2}", r"3 \times 4", r"\theta"])
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "csv"])  # has no responses
 def test_a_response_that_lost_its_backslashes_is_named(
     tmp_path: Path, text: str, name: str
 ) -> None:
