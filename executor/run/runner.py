@@ -14,14 +14,14 @@ from executor.concurrency import inline_or_thread
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
-from executor.policies.base import Policy, Reads
+from executor.policies.base import AnyPolicy, ChatPolicy, Reads, no_tokens
 from executor.problem import MATHS, Problem, problem_uid, question_id
 from executor.run.admission import Admission
 from executor.run.sharing import SharedRun
 from executor.scorers.base import AnyScorer, check_scorer_for, top_logprobs_for
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
-from executor.strategy import Aggregate, Sampling, Strategy
+from executor.strategy import STEP_SEARCHES, Aggregate, Sampling, Strategy
 
 Progress = Callable[[int], None]
 # A problem's outcome, and a note that is stored with it.
@@ -38,6 +38,8 @@ DOMAIN = "domain"
 PRM_TRAINED_ON = "prm_trained_on"
 # Key in an outcome's note: the question fills the policy's context, so nothing was drawn.
 CONTEXT_EXCEEDED = "context_exceeded"
+# Key in an outcome's note: calls of a chat policy's endpoint, and what became of them.
+ENDPOINT = "endpoint"
 
 
 class Models(Protocol):
@@ -123,11 +125,23 @@ def check_reads(strategy: Aggregate, policy: str, reads: Reads) -> None:
         )
 
 
+def check_continues(strategy: Strategy, policy: str) -> None:
+    """Check that a strategy needs no more than whole responses, which is all a chat policy gives.
+
+    Raises:
+        InputError: it searches step by step.
+    """
+    if isinstance(strategy, STEP_SEARCHES):
+        raise InputError(
+            no_tokens(f"strategy {strategy.name} continues responses step by step", policy)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Executor:
     """The models, the grader and the settings that every problem of a run shares."""
 
-    policy: Policy
+    policy: AnyPolicy
     prm: AnyScorer | None
     grader: Grader
     sampling: Sampling
@@ -175,12 +189,17 @@ class Executor:
     def note(self, context: Context) -> dict[str, Any]:
         """Return the note to store with the outcome of a context's problem.
 
-        It says if the PRM was trained on the problem, and if the question fills the context.
+        It says if the PRM was trained on the problem, if the question fills the context, and what
+        the endpoint of a chat policy did (`Bill.to_dict`).
         """
         asked = question_id(context.problem.text)
         seen = self.prm is not None and asked in self.prm.trained_on
-        full = len(context.prompt) >= self.policy.max_context
-        return ({PRM_TRAINED_ON: True} if seen else {}) | ({CONTEXT_EXCEEDED: True} if full else {})
+        billed = context.bill.to_dict()
+        return (
+            ({PRM_TRAINED_ON: True} if seen else {})
+            | ({CONTEXT_EXCEEDED: True} if context.full else {})
+            | ({ENDPOINT: billed} if billed else {})
+        )
 
     def context(self, problem: Problem, budget: int, ledger: Ledger | None = None) -> Context:
         """Return a fresh context for one problem, capped by `token_limit`.
@@ -233,8 +252,11 @@ class Executor:
 
         Raises:
             InputError: it needs a scorer, and there is none, or none that can do what it needs; or
-                it shows the policy earlier answers, and the policy reads single questions alone.
+                it shows the policy earlier answers, and the policy reads single questions alone; or
+                it continues responses, and the policy is a chat policy.
         """
+        if isinstance(self.policy, ChatPolicy):
+            check_continues(strategy, self.policy.name)
         if self.prm is None:
             check_scorer_for(strategy, None)
         else:
@@ -277,6 +299,7 @@ class Executor:
             samples=tuple(samples),
             ledger=context.ledger,
             seconds=seconds,
+            unknown=context.unknown,
             uncompared=account.uncompared,
         )  # fmt: skip
 

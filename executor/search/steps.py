@@ -45,7 +45,7 @@ async def _draw_step(context: Context, parent: Response, n: int, where: str) -> 
 
 def _blank(context: Context, draw: Draw) -> bool:
     """Whether the stop string came before any text."""
-    tokens = context.policy.tokens
+    tokens = context.tokens.tokens
     return draw.finish is Finish.STOP and not tokens.ends_step(tokens.decode(draw.token_ids))
 
 
@@ -75,7 +75,7 @@ async def _past_blank(context: Context, so_far: list[int], draw: Draw, where: st
 
 def _append(context: Context, parent: Response, draw: Draw) -> Response:
     """Append a draw to `parent` as a step; blank or end tokens alone join the step before."""
-    step = context.policy.tokens.last_step(draw.token_ids)
+    step = context.tokens.tokens.last_step(draw.token_ids)
     if draw.finish is Finish.STOP:
         step = replace(step, scored=len(step.token_ids))
     (step,) = with_readings([step], draw.readings)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.access import NO_ACCESS, Access
 from executor.errors import InputError
 from executor.files import is_folder
 from executor.loading import portable, resolve
@@ -13,6 +14,7 @@ from executor.models.checkpoint import Checkpoint, Role
 from executor.models.confidence import check_top_logprobs
 from executor.models.fused import FusedPolicy, fused_policy, policy_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
+from executor.policies.base import no_tokens
 from executor.scorers.base import top_logprobs_for
 from executor.scorers.loading import check_scorer, resolve_scorer, scorer_digest, weights_of
 from executor.scorers.registry import needs_of
@@ -75,17 +77,21 @@ class ModelRef:
         return fused_policy(self.location)
 
 
-def find_policy(name: str, say: Callable[[str], None] = lambda text: None) -> ModelRef:
+def find_policy(
+    name: str, say: Callable[[str], None] = lambda text: None, access: Access = NO_ACCESS
+) -> ModelRef:
     """Look up a policy; loads no weights, but may convert a file once.
 
     Args:
         name: catalog name, checkpoint folder, GGUF file, hub id or address.
         say: receives remarks for people.
+        access: what lets requests into the servers at an address.
 
     Raises:
         InputError: there is no such model, or it is not a language model.
     """
-    return ModelRef(name, "policy", resolve(name, "policy", say), portable(name))
+    found = resolve(name, "policy", say, access)
+    return ModelRef(name, "policy", found, found.location if found.chat else portable(name))
 
 
 def find_prm(name: str) -> ModelRef:
@@ -101,7 +107,7 @@ def find_prm(name: str) -> ModelRef:
 
 
 def check_fit(policy: ModelRef, prm: ModelRef) -> None:
-    """Check that a scorer reads a policy's tokens; loads no weights.
+    """Check that a scorer reads what a policy writes; loads no weights.
 
     Raises:
         InputError: the scorer does not fit the policy.
@@ -117,6 +123,8 @@ def check_confidences(policy: ModelRef, prm: ModelRef | None, asked: int | None)
     """
     number = top_logprobs_for(asked, None if prm is None else needs_of(prm.name))
     if number is not None:
+        if policy.checkpoint.chat:
+            raise InputError(no_tokens("log-probabilities (--top-logprobs)", policy.name))
         check_top_logprobs(number, policy.location)
 
 

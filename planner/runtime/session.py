@@ -124,7 +124,9 @@ class Session:
     def find_policy(self, name: str) -> ModelRef:
         """Look up a policy, once; see `model_ref.find_policy`."""
         if ("policy", name) not in self._refs:
-            self._refs["policy", name] = model_ref.find_policy(name, self.reporter.say)
+            self._refs["policy", name] = model_ref.find_policy(
+                name, self.reporter.say, self.settings.access
+            )
         return self._refs["policy", name]
 
     def find_prm(self, name: str) -> ModelRef:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.errors import InputError
-from executor.run.runner import Executor
+from executor.run.runner import Executor, check_continues
 from planner.plans.plan import Plan
 from planner.report.notes import word
 from planner.runtime.model_ref import ModelRef
@@ -71,6 +71,9 @@ def create_plan_service(
         scorer = session.find_prm(prm)
     elif plan.prm is not None:
         scorer = session.find_plan_prm(plan.prm)
+    if model.checkpoint.chat:
+        for entry in plan.entries.values():
+            check_continues(entry.strategy, model.name)
     warn = on_drift or session.reporter.say
     drift = DriftMonitor(plan)
     feedback = FeedbackRecorder(

@@ -136,8 +136,10 @@ def run(
 def _run_plan(
     session: Session, plan: Plan, problems: Sequence[Problem], policy: str, prm: str | None
 ) -> AnsweredRun:
+    model = session.find_policy(policy)
+    check_policy_reads([entry.strategy for entry in plan.entries.values()], model)
     models = session.models(
-        session.find_policy(policy),
+        model,
         None if prm is None else session.find_prm(prm),
         template=plan.template,
         sampling=plan.sampling,
