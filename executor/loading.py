@@ -135,9 +135,8 @@ def _resolve_address(
         if address.model and role == "policy" and address.api is None:
             chat = _chat(address.as_chat(), role)
             say(
-                f"policy {address.model}: no such model is here, so {chat.servers[0]} is asked "
-                "over chat completions, as --policy-api chat says; --policy-api tokens needs its "
-                "tokenizer here"
+                f"policy {address.model}: no model of this name is here, so {chat.servers[0]} is "
+                "asked over chat completions (--policy-api chat says so without this search)"
             )
             return chat
         if address.model:

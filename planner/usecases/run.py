@@ -10,7 +10,7 @@ from typing import Any
 
 from executor.errors import InputError
 from executor.problem import Problem
-from executor.run.runner import CONTEXT_EXCEEDED
+from executor.run.runner import CONTEXT_EXCEEDED, ENDPOINT
 from executor.store.store import RunSpec, StoredOutcome
 from executor.strategy import Strategy
 from planner.evaluation.run_summary import RunSummary, summarise_run
@@ -59,6 +59,7 @@ class AnsweredRun:
                 "seconds": stored.outcome.seconds,
                 "context_exceeded": bool(stored.note.get(CONTEXT_EXCEEDED)),
             }
+            | ({ENDPOINT: stored.note[ENDPOINT]} if ENDPOINT in stored.note else {})
             for stored in self.outcomes
         ]
         return self.summary.to_dict() | {"answers": answers}

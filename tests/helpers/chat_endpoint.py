@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 import threading
 import time
 from collections import Counter, deque
@@ -19,12 +20,14 @@ from executor.policies.simulated import reference_answer
 MODEL = "somebody/chat-model"
 KEY = "sk-test-4f9a7c21e0b84d6d"
 CACHED = 3
+_QUESTION = re.compile(r"\w+ problem \d+: what is x\?")  # of `simulated_problems`
 
 
 class ChatEndpoint(ThreadingHTTPServer):
     """The endpoint; its model is right with the probability `right`.
 
     Attributes:
+        model: name of its model.
         faults: what befalls the next requests, one each; "" is none. `429` comes with Retry-After,
             `busy` without; `quota` is a 429 that no wait mends; `500`, `401`, `404`; `drop` closes
             the connection without an answer; `garbage` is no JSON; `hidden` is an error with status
@@ -39,6 +42,8 @@ class ChatEndpoint(ThreadingHTTPServer):
         dialect: fields that it refuses, with the words of its refusal.
         delay: seconds before an answer.
         billed: tokens of all answers that it gave: `prompt`, `cached`, `generated`, `thought`.
+        untold: the same of those that did not say so.
+        given: responses to each question.
         bodies: the requests, in order.
     """
 
@@ -48,6 +53,7 @@ class ChatEndpoint(ThreadingHTTPServer):
     def __init__(self, right: float = 0.7) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.right = right
+        self.model = MODEL
         self.faults: deque[str] = deque()
         self.honours_n = True
         self.usage = True
@@ -59,6 +65,7 @@ class ChatEndpoint(ThreadingHTTPServer):
         self.dialect: dict[str, str] = {}
         self.delay = 0.0
         self.billed: Counter[str] = Counter()
+        self.untold: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
         self.given: Counter[str] = Counter()
         self.under_way = self.most_under_way = 0
@@ -140,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, b"<html>busy</html>", {})
         elif fault == "refused":
             self._say(400, {"error": {"message": "blocked", "code": "content_filter"}})
-        elif body["model"] != MODEL:
+        elif body["model"] != server.model:
             self._say(404, {"error": {"message": f"no model {body['model']}"}})
         elif unknown := [name for name in server.dialect if name in body]:
             words = server.dialect[unknown[0]]
@@ -159,17 +166,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(400, {"error": error})
             return
         n = body.get("n", 1) if server.honours_n else 1
-        question = body["messages"][-1]["content"]
+        asked = body["messages"][-1]["content"]
+        found = _QUESTION.search(asked)
+        question = asked if found is None else found[0]
         choices, usage = [], Counter(prompt=prompt, cached=min(CACHED, prompt))
         for index in range(n):
             choice, generated, thought = self._choice(question, fault, index, body)
             choices.append(choice)
             usage.update(generated=generated, thought=thought)
         with server.lock:
-            server.billed.update(usage)
+            told = server.usage and fault != "silent"
+            (server.billed if told else server.untold).update(usage)
             server.given[question] += n
         answer: dict[str, Any] = {"model": MODEL, "choices": choices}
-        if server.usage and fault != "silent":
+        if told:
             answer["usage"] = {
                 "prompt_tokens": usage["prompt"],
                 "completion_tokens": usage["generated"],

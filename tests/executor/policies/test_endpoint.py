@@ -26,6 +26,8 @@ from tests.helpers.chat_endpoint import KEY, MODEL, ChatEndpoint, chat_endpoint
 
 pytestmark = pytest.mark.socket
 
+ACCESS = Access(Secret(KEY))
+LIMITS = EndpointLimits(timeout=20)
 HASTY = Patience(connect=30, outage=30, attempts=4, back_off=0.02, back_off_most=0.1)
 QUESTION = simulated_problems(1)[0].text
 
@@ -39,8 +41,8 @@ def server() -> Iterator[ChatEndpoint]:
 def policy_on(
     server: ChatEndpoint,
     *,
-    access: Access = Access(Secret(KEY)),
-    limits: EndpointLimits = EndpointLimits(timeout=20),
+    access: Access = ACCESS,
+    limits: EndpointLimits = LIMITS,
     patience: Patience = HASTY,
     model: str = MODEL,
     base: str | None = None,
@@ -172,7 +174,7 @@ def test_a_slow_answer_is_given_up_and_asked_for_again(server: ChatEndpoint) -> 
 def test_an_endpoint_that_never_answers_is_given_up(server: ChatEndpoint) -> None:
     server.faults.extend(["500"] * 1000)
     patience = Patience(connect=5, outage=0.3, attempts=3, back_off=0.02, back_off_most=0.05)
-    with pytest.raises(EngineError, match="no answer for .* told to say 500") as caught:
+    with pytest.raises(EngineError, match=r"no answer for .* told to say 500") as caught:
         ask(policy_on(server, patience=patience))
     assert "\n" not in str(caught.value)
 
@@ -180,7 +182,7 @@ def test_an_endpoint_that_never_answers_is_given_up(server: ChatEndpoint) -> Non
 def test_a_limit_longer_than_the_outage_is_not_waited_for(server: ChatEndpoint) -> None:
     server.faults.append("429")
     patience = Patience(connect=5, outage=0.01)
-    with pytest.raises(EngineError, match="--outage-timeout is 0.01 s"):
+    with pytest.raises(EngineError, match=r"--outage-timeout is 0\.01 s"):
         ask(policy_on(server, patience=patience))
 
 
@@ -274,5 +276,5 @@ def test_the_form_of_azure(server: ChatEndpoint) -> None:
 
 
 def test_nothing_answers(server: ChatEndpoint) -> None:
-    with pytest.raises(InputError, match="nothing answers at http://127.0.0.1:9/v1"):
+    with pytest.raises(InputError, match=r"nothing answers at http://127\.0\.0\.1:9/v1"):
         policy_on(server, base="http://127.0.0.1:9/v1")
