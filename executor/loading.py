@@ -8,18 +8,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from executor.access import NO_ACCESS, Access
 from executor.errors import InputError, did_you_mean
 from executor.files import is_folder
 from executor.models import gguf
 from executor.models.bundled import CONVERTED, bundled, models_folder
 from executor.models.checkpoint import Checkpoint, Role, is_on_hub, is_scorer, name_of
 from executor.models.fused import fused_policy, served_name
-from executor.servers.address import Address, read_address
+from executor.servers.address import Address, Api, read_address
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def resolve(name: str, role: Role, say: Callable[[str], None] = lambda text: None) -> Checkpoint:
+def resolve(
+    name: str,
+    role: Role,
+    say: Callable[[str], None] = lambda text: None,
+    access: Access = NO_ACCESS,
+) -> Checkpoint:
     """Return the checkpoint that `name` stands for.
 
     The name is a catalog name, a checkpoint folder, a policy's GGUF file, which is converted once,
@@ -27,18 +33,21 @@ def resolve(name: str, role: Role, say: Callable[[str], None] = lambda text: Non
 
     An address (`executor.servers.address`) names servers of a model. Its tokenizer and template
     come from the model that the address names, or else from the model that the first server names.
+    If the address names a policy that is no model here, and does not say that it is asked for
+    tokens, it is a chat policy, and a remark says so.
 
     Args:
         name: name as the user gave it.
         role: `policy` or `PRM`, for messages.
         say: receives remarks for people.
+        access: what lets requests into the servers at an address.
 
     Raises:
         InputError: there is no such model here, or it cannot be converted.
     """
     address = read_address(name)
     if address is not None:
-        return _resolve_address(address, role, say)
+        return _resolve_address(address, role, say, access)
     if name in CONVERTED:
         return Checkpoint(name, CONVERTED[name](say))
     if gguf.names_file(name):
@@ -109,15 +118,27 @@ def _resolve_gguf(weights: Path, role: Role, say: Callable[[str], None]) -> Chec
     return Checkpoint(stored_name(str(weights), role), str(gguf.converted(weights.resolve(), say)))
 
 
-def _resolve_address(address: Address, role: Role, say: Callable[[str], None]) -> Checkpoint:
+def _resolve_address(
+    address: Address, role: Role, say: Callable[[str], None], access: Access
+) -> Checkpoint:
     """Return the checkpoint that is served at an address; InputError if it is not served there."""
+    if address.api is Api.CHAT:
+        return _chat(address, role)
     # Only users of servers pay for the import of an HTTP client.
     from executor.servers.probe import check_served, served_root
 
-    name = address.model or served_root(address.urls[0], role)
+    access = access.of_tokens
+    name = address.model or served_root(address.urls[0], role, access)
     try:
         checkpoint = resolve(name, role, say)
     except InputError:
+        if address.model and role == "policy" and address.api is None:
+            chat = _chat(address.as_chat(), role)
+            say(
+                f"policy {address.model}: no model of this name is here, so {chat.servers[0]} is "
+                "asked over chat completions (--policy-api chat says so without this search)"
+            )
+            return chat
         if address.model:
             raise
         raise InputError(
@@ -125,5 +146,14 @@ def _resolve_address(address: Address, role: Role, say: Callable[[str], None]) -
             f"which is no model here; name the model with --{role.lower()}-model NAME"
         ) from None
     for url in address.urls:
-        check_served(url, role, served_name(checkpoint), checkpoint.location)
+        check_served(url, role, served_name(checkpoint), checkpoint.location, access)
     return replace(checkpoint, servers=address.urls)
+
+
+def _chat(address: Address, role: Role) -> Checkpoint:
+    """Return what stands for the model at a chat endpoint, which nobody has asked yet."""
+    if role != "policy":
+        raise InputError(
+            f"{role} {address}: a chat endpoint does not score; expected a server of a PRM"
+        )
+    return Checkpoint(address.model, str(address), address.urls)

@@ -40,7 +40,7 @@ class SampleRecord:
         logprob: log-probability of its tokens, in nats.
         rewards: the PRM's reward of each step; empty if it was not scored.
         steps: number of tokens of each step.
-        token_ids: its tokens.
+        token_ids: its tokens; empty if a chat policy wrote it.
         confidences: confidence of each token (`executor.models.confidence`), in nats; empty if they
             were not recorded.
         execution: what the answer does on what everybody may see; None if it was not executed.
@@ -89,7 +89,9 @@ class Outcome:
         ledger: charged tokens.
         seconds: time from start to answer, with other problems in flight.
         unknown: names of counts that are 0 because they are unknown: counts of the ledger, and
-            `n_tokens` and `logprob` of samples. Only runs of other programs have them.
+            `n_tokens` and `logprob` of samples. Runs of other programs have them, and those of
+            chat policies: their endpoints give no log-probabilities, and may not say what they
+            bill.
         uncompared: number of pairs of answers that count as different because the grading time of
             the question was spent (`executor.answers.account`).
     """
@@ -141,7 +143,7 @@ def grade(
                 answer=answer,
                 correct=verdicts[answer],
                 state=response.state.value,
-                n_tokens=len(token_ids),
+                n_tokens=response.n_tokens,
                 logprob=response.logprob,
                 rewards=response.rewards,
                 steps=tuple(len(step.token_ids) for step in response.steps),

@@ -18,6 +18,8 @@ from executor.models.remote_code import needs_remote_code, refusal, trusts_remot
 Role = Literal["policy", "PRM"]
 """What a model is for; messages name it so."""
 
+CHAT = "chat:"
+"""Begins the location of a chat policy."""
 _MEGABYTE = 1 << 20
 # Parts of architecture names of models that score and do not write.
 _SCORERS = ("Classification", "RewardModel", "PrmModel")
@@ -29,13 +31,19 @@ class Checkpoint:
 
     Attributes:
         name: short name.
-        location: path of a folder, or a hub id.
-        servers: URLs of servers that serve it, without `/v1`; empty if this program loads it.
+        location: path of a folder, or a hub id; of a chat policy its address, `chat:NAME@URL`.
+        servers: URLs of servers that serve it, without `/v1`; empty if this program loads it. Of a
+            chat policy the base URL of its endpoint.
     """
 
     name: str
     location: str
     servers: tuple[str, ...] = ()
+
+    @property
+    def chat(self) -> bool:
+        """Whether it is a chat policy: neither weights nor a tokenizer are here."""
+        return self.location.startswith(CHAT)
 
     @property
     def folder(self) -> Path | None:

@@ -1,14 +1,21 @@
-"""What a strategy needs of a policy, the model that writes: a Protocol, requests and draws."""
+"""What a strategy needs of a policy, the model that writes.
+
+A *token policy* (`Policy`) continues any tokens, so that every strategy works on it. A *chat
+policy* (`ChatPolicy`) is a model behind an API, whose tokenizer is not here: it takes messages and
+returns whole responses, as texts with the lengths that were billed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
+from executor.errors import EngineError, InputError
 from executor.ledger import Ledger
 from executor.models.confidence import token_confidences
 from executor.models.fused import FusedRows
@@ -156,7 +163,7 @@ def reads_of(tokens: Tokens, template: PromptTemplate) -> Reads:
 
 
 class Policy(Protocol):
-    """The model that writes; all prompts and continuations are tokens.
+    """A token policy: all prompts and continuations are tokens.
 
     `executor.testing.policy_conformance` tests that an implementation keeps these promises.
     """
@@ -218,3 +225,163 @@ class Policy(Protocol):
     def close(self) -> None:
         """Release the engine."""
         ...
+
+
+Messages = Sequence[Mapping[str, str]]
+"""Messages of a conversation, each with a `role` and its `content`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A whole response as an endpoint sent and billed it.
+
+    Attributes:
+        text: its text, without its thought.
+        finish: reason why it ended.
+        n_tokens: its billed tokens, with those of its thought; 0 if the endpoint does not say.
+        thought: text of its thought, if the endpoint shows it; never graded.
+        thought_tokens: billed tokens of its thought; None if the endpoint does not say.
+    """
+
+    text: str
+    finish: Finish
+    n_tokens: int
+    thought: str = ""
+    thought_tokens: int | None = None
+
+
+@dataclass(slots=True)
+class Bill:
+    """What an endpoint did for one problem, beside what it charged to the ledger.
+
+    Attributes:
+        calls: requests that it answered with responses.
+        lost: requests that it did not answer; it may bill them all the same.
+        thought: tokens of thoughts among those that it generated.
+        filtered: responses that its content filter stopped.
+        empty: responses without any text.
+        shared: responses that came several at once: the endpoint bills them together, and each has
+            the share that its text has.
+        unknown: counts that it did not report (`executor.outcome.Outcome.unknown`).
+    """
+
+    calls: int = 0
+    lost: int = 0
+    thought: int = 0
+    filtered: int = 0
+    empty: int = 0
+    shared: int = 0
+    unknown: set[str] = field(default_factory=set)
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the counts that are not 0 and not of the ledger, for the note of an outcome."""
+        names = ("calls", "lost", "thought", "filtered", "empty", "shared")
+        return {name: count for name in names if (count := getattr(self, name))}
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A request for `n` whole responses to one conversation.
+
+    Attributes:
+        messages: the conversation.
+        n: number of responses.
+        max_tokens: most tokens of each response, with its thought.
+        temperature: sampling temperature; 0 is greedy.
+        top_p: nucleus mass, in (0, 1].
+        seed: seed of the first response. Endpoints are told it, and nobody relies on it.
+        ledger: ledger that is charged with what the endpoint bills.
+        bill: what the endpoint did besides.
+        finished: callback for each response with its index, as soon as it has come.
+    """
+
+    messages: Messages
+    n: int
+    max_tokens: int
+    temperature: float
+    top_p: float
+    seed: int
+    ledger: Ledger
+    bill: Bill
+    finished: Callable[[int, Written], None] | None = None
+
+
+class ContextFullError(EngineError):
+    """A conversation fills a chat policy's context, so that it can write nothing."""
+
+
+class ChatPolicy(ABC):
+    """A model behind an API that writes whole responses, and whose tokens are only counted.
+
+    It is a base class and no Protocol, so that a policy says which of both kinds it is.
+    `executor.testing.chat_policy_conformance` tests that an implementation keeps these promises.
+
+    Attributes:
+        name: short name, which evidence goes by.
+        capacity: requests that may be on their way at once; its tokens are no limit.
+    """
+
+    name: str
+    capacity: Capacity
+    reads = Reads.TURNS
+    writes_json = False
+
+    @abstractmethod
+    def ask(
+        self,
+        question: str,
+        before: Sequence[tuple[str, str]] = (),
+        answers: Sequence[str] = (),
+    ) -> Messages:
+        """Return the messages that ask `question`; see `Policy.prompt`."""
+
+    @abstractmethod
+    async def write(self, request: ChatRequest) -> list[Written]:
+        """Write `request.n` responses, charged to its ledger and its bill.
+
+        What a cancelled request costs is unknown, and its bill says so.
+
+        Raises:
+            ContextFullError: the conversation leaves no room for a response.
+            EngineError: the endpoint refused the request, or did not answer for too long.
+            InputError: the endpoint refuses the key, the model or a setting.
+        """
+
+    @property
+    def lost(self) -> bool:
+        """Always False: endpoints come back."""
+        return False
+
+    @abstractmethod
+    def counters(self) -> EngineCounters:
+        """Return what the endpoint has billed to this policy since it was made."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what it holds."""
+
+
+AnyPolicy = Policy | ChatPolicy
+
+
+def token_policy(policy: AnyPolicy, why: str) -> Policy:
+    """Return a policy that must be a token policy.
+
+    Args:
+        policy: the policy.
+        why: what needs tokens, as the beginning of the message.
+
+    Raises:
+        InputError: it is a chat policy.
+    """
+    if isinstance(policy, ChatPolicy):
+        raise InputError(no_tokens(why, policy.name))
+    return policy
+
+
+def no_tokens(why: str, policy: str) -> str:
+    """Return the refusal of what a chat policy cannot do, in one line."""
+    return (
+        f"{why}: policy {policy} is a chat endpoint, which gives whole responses and no tokens; "
+        "expected a vllm serve of a model whose tokenizer is here (--policy-api tokens)"
+    )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import httpx
 
+from executor.access import NO_ACCESS, Access
 from executor.concurrency import to_the_end
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
@@ -66,6 +67,7 @@ class ServedPolicy:
         served: Sequence[ServedModel],
         patience: Patience,
         rows: FusedRows | None = None,
+        access: Access = NO_ACCESS,
     ) -> None:
         self.name = name
         self.tokens = tokens
@@ -77,15 +79,19 @@ class ServedPolicy:
         self._stopping = Stopping(tokens, template)
         self.shortcomings = shortcomings(served, "policy")
         self._served = {one.url: one for one in served}
-        self._pool = Pool(f"policy {name}", list(self._served), patience)
-        self._tallies = [Tally(one.url, patience.connect) for one in served]
+        self._pool = Pool(f"policy {name}", list(self._served), patience, access)
+        self._tallies = [Tally(one.url, patience.connect, access) for one in served]
         self._to_abort: dict[str, list[str]] = {}
 
     @classmethod
     def connect(
-        cls, checkpoint: Checkpoint, template: PromptTemplate, patience: Patience
+        cls,
+        checkpoint: Checkpoint,
+        template: PromptTemplate,
+        patience: Patience,
+        access: Access = NO_ACCESS,
     ) -> ServedPolicy:
-        """Connect to the policy on `checkpoint.servers`.
+        """Connect to the policy on `checkpoint.servers`, which `access` lets in.
 
         Raises:
             InputError: one of the servers does not answer, or has another model.
@@ -95,8 +101,11 @@ class ServedPolicy:
         template = for_checkpoint(template, location)
         fused = fused_policy(location)
         rows = None if fused is None else fused.rows
-        served = [probe_policy(url, name, location, tokens, rows) for url in checkpoint.servers]
-        return cls(checkpoint.name, tokens, template, served, patience, rows)
+        access = access.of_tokens
+        served = [
+            probe_policy(url, name, location, tokens, rows, access) for url in checkpoint.servers
+        ]
+        return cls(checkpoint.name, tokens, template, served, patience, rows, access)
 
     def prompt(
         self,

@@ -14,14 +14,14 @@ from executor.concurrency import inline_or_thread
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
-from executor.policies.base import Policy, Reads
+from executor.policies.base import AnyPolicy, ChatPolicy, Reads, no_tokens
 from executor.problem import MATHS, Problem, problem_uid, question_id
 from executor.run.admission import Admission
 from executor.run.sharing import SharedRun
 from executor.scorers.base import AnyScorer, check_scorer_for, top_logprobs_for
 from executor.search import Context, Response, search
 from executor.store.store import RunSpec, Store
-from executor.strategy import Aggregate, Greedy, Sampling, Strategy
+from executor.strategy import STEP_SEARCHES, Aggregate, Greedy, Sampling, Strategy
 
 Progress = Callable[[int], None]
 # A problem's outcome, and a note that is stored with it.
@@ -42,6 +42,8 @@ CONTEXT_EXCEEDED = "context_exceeded"
 ISOLATION = "isolation"
 # Key in an outcome's note: number of its samples of which nothing stands behind the thought.
 ONLY_THOUGHTS = "only_thoughts"
+# Key in an outcome's note: calls of a chat policy's endpoint, and what became of them.
+ENDPOINT = "endpoint"
 
 
 class Models(Protocol):
@@ -127,11 +129,23 @@ def check_reads(strategy: Aggregate, policy: str, reads: Reads) -> None:
         )
 
 
+def check_continues(strategy: Strategy, policy: str) -> None:
+    """Check that a strategy needs no more than whole responses, which is all a chat policy gives.
+
+    Raises:
+        InputError: it searches step by step.
+    """
+    if isinstance(strategy, STEP_SEARCHES):
+        raise InputError(
+            no_tokens(f"strategy {strategy.name} continues responses step by step", policy)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Executor:
     """The models, the grader and the settings that every problem of a run shares."""
 
-    policy: Policy
+    policy: AnyPolicy
     prm: AnyScorer | None
     grader: Grader
     sampling: Sampling
@@ -179,20 +193,22 @@ class Executor:
     def note(self, context: Context, outcome: Outcome | None = None) -> dict[str, Any]:
         """Return the note to store with the outcome of a context's problem.
 
-        It says if the PRM was trained on the problem, if the question fills the context, and how
-        programs were isolated, if any were run, and many samples ended in their thoughts.
+        It says if the PRM was trained on the problem, if the question fills the context, how
+        programs were isolated, if any were run, how many samples ended in their thoughts, and what
+        the endpoint of a chat policy did (`Bill.to_dict`).
         """
         asked = question_id(context.problem.text)
         seen = self.prm is not None and asked in self.prm.trained_on
-        full = len(context.prompt) >= self.policy.max_context
         isolation = getattr(self.grader, "isolation", None)
         samples = () if outcome is None else outcome.samples
         thoughts = sum(sample.only_thought for sample in samples)
+        billed = context.bill.to_dict()
         return (
             ({PRM_TRAINED_ON: True} if seen else {})
-            | ({CONTEXT_EXCEEDED: True} if full else {})
+            | ({CONTEXT_EXCEEDED: True} if context.full else {})
             | ({} if isolation is None else {ISOLATION: str(isolation)})
             | ({ONLY_THOUGHTS: thoughts} if thoughts else {})
+            | ({ENDPOINT: billed} if billed else {})
         )
 
     def context(self, problem: Problem, budget: int, ledger: Ledger | None = None) -> Context:
@@ -246,8 +262,11 @@ class Executor:
 
         Raises:
             InputError: it needs a scorer, and there is none, or none that can do what it needs; or
-                it shows the policy earlier answers, and the policy reads single questions alone.
+                it shows the policy earlier answers, and the policy reads single questions alone; or
+                it continues responses, and the policy is a chat policy.
         """
+        if isinstance(self.policy, ChatPolicy):
+            check_continues(strategy, self.policy.name)
         if self.prm is None:
             check_scorer_for(strategy, None)
         else:
@@ -292,6 +311,7 @@ class Executor:
             samples=tuple(samples),
             ledger=context.ledger,
             seconds=seconds,
+            unknown=context.unknown,
             uncompared=account.uncompared,
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from executor.models.checkpoint import Checkpoint, checkpoint_digest
 from executor.models.fused import fused_policy
 from executor.models.templates import PromptTemplate, for_checkpoint
 from executor.models.tokens import Tokens, load_tokenizer
-from executor.policies.base import Policy, Reads
+from executor.policies.base import ChatPolicy, Policy, Reads, no_tokens
 from executor.scorers import registry
 from executor.scorers.base import AnyScorer
 from executor.scorers.fused import HeadPolicy, check_fused
@@ -71,7 +71,7 @@ def weights_of(checkpoint: Checkpoint) -> str | None:
 
 
 class ScoredPolicy(Policy, HeadPolicy, Protocol):
-    """What a scorer may need of the policy whose responses it scores."""
+    """What a scorer may need of the token policy whose responses it scores."""
 
 
 def check_scorer(checkpoint: Checkpoint, policy: Checkpoint) -> None:
@@ -80,7 +80,9 @@ def check_scorer(checkpoint: Checkpoint, policy: Checkpoint) -> None:
     Raises:
         InputError: it does not fit the policy.
     """
-    if registry.is_registered(checkpoint):
+    if policy.chat:
+        check_reads_text(checkpoint, policy.name)
+    elif registry.is_registered(checkpoint):
         if not registry.is_of_policy(checkpoint.name):
             registry.make(checkpoint)
         elif for_checkpoint(PromptTemplate(), policy.location).alone:
@@ -91,9 +93,29 @@ def check_scorer(checkpoint: Checkpoint, policy: Checkpoint) -> None:
         check_prm(checkpoint, Tokens(load_tokenizer(policy.location)))
 
 
+def check_reads_text(checkpoint: Checkpoint, policy: str) -> None:
+    """Check that a scorer reads texts alone, which is all that a chat policy gives.
+
+    Args:
+        checkpoint: result of `resolve_scorer`.
+        policy: name of the chat policy.
+
+    Raises:
+        InputError: it reads tokens or log-probabilities, or asks the policy in tokens.
+    """
+    name = checkpoint.name
+    if not registry.is_registered(checkpoint):
+        raise InputError(no_tokens(f"scorer {name} reads the policy's tokens", policy))
+    if registry.is_of_policy(name):
+        raise InputError(no_tokens(f"scorer {name} asks the policy under a grammar", policy))
+    needs = registry.make(checkpoint).needs
+    if needs in ("logprobs", "confidences"):
+        raise InputError(no_tokens(f"scorer {name} reads log-probabilities", policy))
+
+
 def load_scorer(
     checkpoint: Checkpoint,
-    policy: ScoredPolicy,
+    policy: ScoredPolicy | ChatPolicy,
     options: EngineOptions,
     patience: Patience | None = None,
 ) -> AnyScorer:
@@ -103,6 +125,9 @@ def load_scorer(
         InputError: it does not fit the policy.
         EngineError: vLLM cannot load it.
     """
+    if isinstance(policy, ChatPolicy):
+        check_reads_text(checkpoint, policy.name)
+        return registry.make(checkpoint)
     if registry.is_registered(checkpoint):
         return registry.make(checkpoint, policy)
     return load_prm(checkpoint, policy.tokens, options, patience, policy)

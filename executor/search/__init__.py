@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from executor.search.aggregation import aggregate_answers
-from executor.search.base import Context, Response, State, aggregate, derive_seed
+from executor.search.base import (
+    Context,
+    Response,
+    State,
+    aggregate,
+    as_response,
+    derive_seed,
+)
 from executor.search.first_finished import first_to_finish, short_m_of_k
 from executor.search.particles import particle_filter
 from executor.search.sampling import (
@@ -69,6 +76,7 @@ __all__ = [
     "Response",
     "State",
     "aggregate",
+    "as_response",
     "derive_seed",
     "first_to_finish",
     "sample",

@@ -15,8 +15,8 @@ import random
 from collections.abc import Sequence
 
 from executor.answers.extraction.turns import without_thoughts
-from executor.search.base import Context, Response, derive_seed, together
-from executor.search.sampling import whole
+from executor.policies.base import ChatPolicy
+from executor.search.base import Context, Prompt, Response, derive_seed, together
 from executor.strategy import Aggregate
 
 
@@ -31,8 +31,7 @@ async def aggregate_answers(context: Context, strategy: Aggregate) -> list[Respo
         return []
     before = context.ledger.generated
     size = strategy.population
-    draws = await context.draw((), size, max_tokens=each, where="sample")
-    population = [whole(context, draw) for draw in draws]
+    population = await context.respond(size, max_tokens=each, where="sample")
     for number in range(1, strategy.rounds + 1):
         where = f"aggregate/{number}"
         rng = random.Random(derive_seed(context.seed, context.problem.id, where))
@@ -54,17 +53,20 @@ async def _rewrite(
 ) -> Response | None:
     """Write an answer from old ones; return None if their prompt fills the context."""
     prompt = _prompt(context, answers)
-    draws = await context.draw((), 1, max_tokens=most_tokens, where=where, prompt=prompt)
-    return whole(context, draws[0]) if draws else None
+    responses = await context.respond(1, max_tokens=most_tokens, where=where, prompt=prompt)
+    return responses[0] if responses else None
 
 
-def _prompt(context: Context, answers: Sequence[Response]) -> list[int]:
-    """Return the tokens that ask for an answer from old ones.
+def _prompt(context: Context, answers: Sequence[Response]) -> Prompt:
+    """Return what asks for an answer from old ones.
 
     The last of the old ones are left out until a response as long as the longest has room, as long
-    as one is left.
+    as one is left. The context of a chat policy is unknown: it is shown all.
     """
-    room = context.policy.max_context - max(answer.n_tokens for answer in answers)
+    policy = context.policy
+    if isinstance(policy, ChatPolicy):
+        return context.ask_chat(policy, [without_thoughts(answer.text) for answer in answers])
+    room = policy.max_context - max(answer.n_tokens for answer in answers)
     begun = context.problem.begun
     while True:
         prompt = context.ask([without_thoughts(begun + answer.text) for answer in answers])

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import itertools
 import math
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -16,8 +16,23 @@ from executor.concurrency import inline_or_thread
 from executor.domains.execution import ByBehaviour, Execution, Executions
 from executor.errors import InputError
 from executor.ledger import Ledger, TokenCap
-from executor.models.tokens import Step
-from executor.policies.base import Draw, DrawRequest, Finished, Policy
+from executor.models.stopping import Finish
+from executor.models.tokens import Step, with_readings
+from executor.policies.base import (
+    AnyPolicy,
+    Bill,
+    ChatPolicy,
+    ChatRequest,
+    ContextFullError,
+    Draw,
+    DrawRequest,
+    Finished,
+    Messages,
+    Policy,
+    Written,
+    no_tokens,
+    token_policy,
+)
 from executor.policies.thinking import ThinkingPolicy
 from executor.problem import Problem
 from executor.scorers.base import AnyScorer, StepScorer, WholeResponse, scores_of_responses
@@ -53,6 +68,7 @@ class Response:
         thought: tokens of the thought that it begins with, with its marks. They are no step, and
             no part of its text.
         forced: number of its tokens that were appended and not drawn (`Draw.forced`).
+        written: the response of a chat policy, which has no steps and no tokens here.
     """
 
     steps: tuple[Step, ...] = ()
@@ -64,6 +80,7 @@ class Response:
     certainty: float | None = None
     thought: tuple[int, ...] = ()
     forced: int = 0
+    written: Written | None = None
 
     @property
     def token_ids(self) -> list[int]:
@@ -73,7 +90,9 @@ class Response:
 
     @property
     def n_tokens(self) -> int:
-        """Its number of tokens."""
+        """Its number of tokens; of a chat policy, those that were billed."""
+        if self.written is not None:
+            return self.written.n_tokens
         return len(self.thought) + sum(len(step.token_ids) for step in self.steps)
 
     @property
@@ -84,7 +103,15 @@ class Response:
     @property
     def text(self) -> str:
         """Its text behind its thought, without special tokens."""
+        if self.written is not None:
+            return self.written.text
         return "".join(step.text for step in self.steps)
+
+
+Prompt = Sequence[int] | Messages
+"""What asks a question: tokens of a token policy, messages of a chat policy."""
+Responded = Callable[[int, Response], None]
+"""Receives the index and a whole response as soon as it has ended, on the event loop."""
 
 
 class DrawWatcher(Protocol):
@@ -98,13 +125,17 @@ class DrawWatcher(Protocol):
         """Take the tokens of a draw that was cancelled."""
         ...
 
+    def responded(self, response: Response) -> None:
+        """Take a response of a chat policy."""
+        ...
+
 
 @dataclass(slots=True)
 class Context:
     """The context of one problem: its models, settings, ledger and token cap."""
 
     problem: Problem
-    policy: Policy
+    policy: AnyPolicy
     prm: AnyScorer | None
     sampling: Sampling
     seed: int
@@ -118,12 +149,16 @@ class Context:
     top_logprobs: int | None = None
     """See `DrawRequest.top_logprobs`."""
     ledger: Ledger = field(default_factory=Ledger)
+    bill: Bill = field(default_factory=Bill)
+    """What the endpoint of a chat policy did; empty with a token policy."""
     serials: Iterator[int] = field(default_factory=itertools.count)
     _prompt: list[int] | None = None
+    _messages: Messages | None = None
+    _full: bool = False
     _prefixes: dict[tuple[Prefix, tuple[int, ...]], Prefix] = field(default_factory=dict)
     _rewards: dict[Prefix, float] = field(default_factory=dict)
     _asked: dict[Prefix, _Question] = field(default_factory=dict)
-    _judged: dict[tuple[int, ...], float] = field(default_factory=dict)
+    _judged: dict[tuple[int, ...] | tuple[str, State], float] = field(default_factory=dict)
     _executions: Executions | None = None
 
     @property
@@ -145,6 +180,15 @@ class Context:
         return ByBehaviour(self.grader, runs)
 
     @property
+    def tokens(self) -> Policy:
+        """The policy, if it is a token policy.
+
+        Raises:
+            InputError: it is a chat policy.
+        """
+        return token_policy(self.policy, "a search over tokens")
+
+    @property
     def prompt(self) -> list[int]:
         """Token ids that ask the problem, and those that its responses begin with."""
         if self._prompt is None:
@@ -163,16 +207,147 @@ class Context:
         Args:
             answers: texts of earlier answers that the response shall aggregate.
         """
-        problem = self.problem
+        problem, policy = self.problem, self.tokens
         # A policy of one's own that never aggregates need not know of answers.
         more = (answers,) if answers else ()
         begun = problem.begun
-        if begun and isinstance(self.policy, ThinkingPolicy):
+        if begun and isinstance(policy, ThinkingPolicy):
             # It has begun to answer, so that it does not think any more.
-            asked = self.policy.prompt_without_thought(problem.text, problem.before, *more)
+            asked = policy.prompt_without_thought(problem.text, problem.before, *more)
         else:
-            asked = self.policy.prompt(problem.text, problem.before, *more)
-        return [*asked, *self.policy.tokens.encode(begun)] if begun else asked
+            asked = policy.prompt(problem.text, problem.before, *more)
+        return [*asked, *policy.tokens.encode(begun)] if begun else asked
+
+    def ask_chat(self, policy: ChatPolicy, answers: Sequence[str] = ()) -> Messages:
+        """Return the messages that ask the problem, or ask for an answer from earlier ones.
+
+        Raises:
+            InputError: responses shall begin with a given text.
+        """
+        problem = self.problem
+        if problem.begun:
+            raise InputError(no_tokens("an answer that begins with a given text", policy.name))
+        if answers:
+            return policy.ask(problem.text, problem.before, answers)
+        if self._messages is None:
+            self._messages = policy.ask(problem.text, problem.before)
+        return self._messages
+
+    def read(self) -> None:
+        """Compute what asks the problem, which the context keeps."""
+        if isinstance(self.policy, ChatPolicy):
+            self.ask_chat(self.policy)
+        else:
+            _ = self.prompt
+
+    @property
+    def full(self) -> bool:
+        """Whether the question leaves no room in the policy's context, so that nothing is drawn."""
+        if isinstance(self.policy, ChatPolicy):
+            return self._full
+        return len(self.prompt) >= self.policy.max_context
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """Names of the counts that the policy does not give (`Outcome.unknown`)."""
+        if isinstance(self.policy, ChatPolicy):
+            return frozenset({"logprob", *self.bill.unknown})
+        return frozenset()
+
+    async def respond(
+        self,
+        n: int,
+        *,
+        max_tokens: int,
+        where: str,
+        temperature: float | None = None,
+        first: int = 0,
+        finished: Responded | None = None,
+        prompt: Prompt | None = None,
+    ) -> list[Response]:
+        """Return `n` whole responses; none if the token cap or the context is full.
+
+        It is all that strategies over whole responses ask of a policy, of either kind. The
+        arguments are those of `draw`; `prompt` is a result of `ask` or `ask_chat`.
+        """
+        if isinstance(self.policy, ChatPolicy):
+            return await self._write(
+                self.policy, n, max_tokens, where, temperature, first, finished, prompt
+            )
+
+        whole: dict[int, Response] = {}
+
+        def ended(index: int, draw: Draw) -> None:
+            whole[index] = self.whole(draw)
+            if finished is not None:
+                finished(index, whole[index])
+
+        draws = await self.draw(
+            (), n, max_tokens=max_tokens, where=where, temperature=temperature, first=first,
+            finished=ended,
+            prompt=prompt,  # type: ignore[arg-type]  # the result of `ask`
+        )  # fmt: skip
+        return [
+            whole[index] if index in whole else self.whole(draw) for index, draw in enumerate(draws)
+        ]
+
+    def whole(self, draw: Draw) -> Response:
+        """Return a draw that no search goes on with as a response."""
+        state = State.FINISHED if draw.finish is Finish.EOS else State.CUT
+        thought, visible = draw.token_ids[: draw.visible_from], draw.token_ids[draw.visible_from :]
+        steps = tuple(with_readings(self.tokens.tokens.steps(visible), draw.readings))
+        return Response(
+            steps, state=state, logprob=draw.logprob, confidences=draw.confidences,
+            certainty=draw.certainty, thought=thought, forced=draw.forced,
+        )  # fmt: skip
+
+    async def _write(
+        self,
+        policy: ChatPolicy,
+        n: int,
+        max_tokens: int,
+        where: str,
+        temperature: float | None,
+        first: int,
+        finished: Responded | None,
+        prompt: Prompt | None,
+    ) -> list[Response]:
+        messages = self.ask_chat(policy) if prompt is None else prompt
+        each = self.cap.reserve(n, max_tokens)
+        if each < 1:
+            return []
+
+        def ended(index: int, written: Written) -> None:
+            response = as_response(written)
+            if self.watcher is not None:
+                self.watcher.responded(response)
+            if finished is not None:
+                finished(index, response)
+
+        request = ChatRequest(
+            messages,  # type: ignore[arg-type]  # the result of `ask_chat`
+            n,
+            each,
+            self.sampling.temperature if temperature is None else temperature,
+            1.0 if temperature == 0 else self.sampling.top_p,
+            derive_seed(self.seed, self.problem.id, where) + first,
+            self.ledger,
+            self.bill,
+            ended,
+        )
+        used = n * each
+        try:
+            written = await policy.write(request)
+            # An endpoint may bill more than it was asked for, or not say what it bills.
+            if "n_tokens" not in self.bill.unknown:
+                used = min(used, sum(one.n_tokens for one in written))
+        except ContextFullError:
+            used = 0
+            self._full = self._full or prompt is None  # not if earlier answers fill it
+            return []
+        finally:
+            self.cap.settle(n * each, used)
+        return [as_response(one) for one in written]
 
     async def draw(
         self,
@@ -203,9 +378,13 @@ class Context:
             finished: callback of `DrawRequest`; its indices begin at 0.
             prompt: result of `ask`, if the response is not one to the problem alone.
             max_visible_tokens: see `DrawRequest`.
+
+        Raises:
+            InputError: the policy is a chat policy, which cannot continue a response.
         """
         asked = self.prompt if prompt is None else prompt
-        room = self.policy.max_context - len(asked) - len(so_far)
+        policy = self.tokens
+        room = policy.max_context - len(asked) - len(so_far)
         each = self.cap.reserve(n, min(max_tokens, room))
         if each < 1:
             return []
@@ -230,7 +409,7 @@ class Context:
         # much would break the cap.
         used = n * each
         try:
-            draws = await self.policy.draw(request)
+            draws = await policy.draw(request)
             used = sum(len(draw.token_ids) for draw in draws)
         finally:
             self.cap.settle(n * each, used)
@@ -286,16 +465,17 @@ class Context:
         """
         if self.prm is None or self.prm.scores_steps:
             raise ValueError("judge: the context has no scorer of whole responses")
-        keys = [tuple(response.token_ids) for response in responses]
+        keys = [_judged_as(response) for response in responses]
         begun = self.problem.begun
-        new: dict[tuple[int, ...], WholeResponse] = {}
+        new: dict[tuple[int, ...] | tuple[str, State], WholeResponse] = {}
         for key, one in zip(keys, responses, strict=True):
             if key not in self._judged and key not in new:
                 text, done = begun + one.text, one.state is State.FINISHED
                 ran = await self._executed(text) if done else None
                 new[key] = WholeResponse(
-                    text, key, one.logprob, done, one.confidences, ran, one.certainty
-                )
+                    text, tuple(one.token_ids), one.logprob, done, one.confidences, ran,
+                    one.certainty,
+                )  # fmt: skip
         if new:
             asked = self.problem.with_turns
             scores = await scores_of_responses(self.prm, asked, [*new.values()], self.ledger)
@@ -371,6 +551,19 @@ class Context:
             if self._asked.get(key) is one:
                 del self._asked[key]
         one.release()
+
+
+def as_response(written: Written) -> Response:
+    """Return what a chat policy wrote as a response; its log-probability is unknown and 0."""
+    state = State.FINISHED if written.finish is Finish.EOS else State.CUT
+    return Response(state=state, written=written)
+
+
+def _judged_as(response: Response) -> tuple[int, ...] | tuple[str, State]:
+    """Return what tells a response from others to a scorer."""
+    if response.written is not None:
+        return (response.text, response.state)
+    return tuple(response.token_ids)
 
 
 def _watched(request: DrawRequest, before: Sequence[int], watcher: DrawWatcher) -> DrawRequest:

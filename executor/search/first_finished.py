@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 
 from executor.answers.voting import Vote
 from executor.search.base import Context, Response, State
-from executor.search.sampling import whole
 from executor.search.settle import Ballot
 from executor.strategy import ShortMOfK
 
@@ -36,7 +35,7 @@ async def short_m_of_k(context: Context, strategy: ShortMOfK) -> list[Response]:
     if each < 1:
         return []
     tasks = [
-        asyncio.create_task(context.draw((), 1, max_tokens=each, where="sample", first=index))
+        asyncio.create_task(context.respond(1, max_tokens=each, where="sample", first=index))
         for index in range(strategy.n)
     ]
     ended: dict[int, Response] = {}
@@ -45,7 +44,7 @@ async def short_m_of_k(context: Context, strategy: ShortMOfK) -> list[Response]:
         while running and not await _decided(context, strategy, ended):
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:  # without a draw, the question fills the context
-                ended |= {tasks.index(task): whole(context, draw) for draw in task.result()}
+                ended |= {tasks.index(task): response for response in task.result()}
     finally:
         for task in tasks:
             task.cancel()

@@ -38,6 +38,8 @@ class PartialResults:
         self._ended: list[_Written] = []
         self._longest = _Written((), ())
         self._aside: tuple[_Written, ...] = ()
+        self._responses: list[Response] = []  # of a chat policy, with what `set_aside` keeps
+        self._counted_from = 0
         context.watcher = self
 
     def ended(self, before: Sequence[int], draw: Draw) -> None:
@@ -53,9 +55,14 @@ class PartialResults:
         if len(before) + len(written) > len(longest.before) + len(longest.own):
             self._longest = _Written(tuple(before), tuple(written))
 
+    def responded(self, response: Response) -> None:
+        """See `DrawWatcher.responded`."""
+        self._responses.append(response)
+
     def set_aside(self) -> None:
         """Keep the charge of all draws so far as it is, even if one of them is answered with."""
         self._aside = (*self._ended, self._longest)
+        self._counted_from = len(self._responses)
 
     def responses(self, *, scored: bool) -> list[Response]:
         """Return the ended responses, in the order they ended, or else the longest part of one.
@@ -64,7 +71,14 @@ class PartialResults:
             scored: whether a vote will use their scores. If some responses have a score, only these
                 are returned: the others would count as worthless.
         """
+        if self._responses:
+            return self._whole(self._responses)
         return [response for _, response in self._kept(scored)]
+
+    def _whole(self, responses: Sequence[Response]) -> list[Response]:
+        """Return the finished responses of a chat policy, or else one that a limit cut."""
+        finished = [one for one in responses if one.state is State.FINISHED]
+        return finished or list(responses[:1])
 
     def charge(self, *, scored: bool) -> None:
         """Charge the tokens in `responses` as generated, and others as discarded.
@@ -73,6 +87,12 @@ class PartialResults:
         draw by itself, and the common beginnings of branches once.
         """
         ledger = self._context.ledger
+        if self._responses:
+            kept = self._whole(self._responses)
+            counted = [one for one in self._responses[self._counted_from :] if one in kept]
+            tokens = sum(one.n_tokens for one in counted)
+            ledger.discard(max(0, ledger.generated - tokens))
+            return
         nodes: dict[tuple[int, int], int] = {}
         tokens = 0
         for written, _ in self._kept(scored):
@@ -92,7 +112,7 @@ class PartialResults:
         def response(written: _Written, state: State) -> tuple[_Written, Response]:
             end = context.thought_end(written.token_ids)
             thought, visible = written.token_ids[:end], written.token_ids[end:]
-            steps = tuple(context.policy.tokens.steps(visible))
+            steps = tuple(context.tokens.tokens.steps(visible))
             rewards = context.scored(steps) or ()
             return written, Response(steps, rewards, state, written.logprob, thought=thought)
 

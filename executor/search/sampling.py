@@ -14,10 +14,7 @@ from functools import partial
 from typing import Any
 
 from executor.answers.voting import SETTLED_EARLY, Vote
-from executor.models.stopping import Finish
-from executor.models.tokens import with_readings
-from executor.policies.base import Draw
-from executor.search.base import Context, Response, State
+from executor.search.base import Context, Response
 from executor.search.settle import Ballot, ConfidenceRule, Fewest, Standing
 from executor.strategy import AdaptiveMajority, BestOfN
 
@@ -30,10 +27,9 @@ Missing = Callable[[Sequence[Response], int], Awaitable[int]]
 
 async def greedy(context: Context) -> list[Response]:
     """Draw one response at temperature 0."""
-    draws = await context.draw(
-        (), 1, max_tokens=context.sampling.max_tokens, where="greedy", temperature=0.0
+    return await context.respond(
+        1, max_tokens=context.sampling.max_tokens, where="greedy", temperature=0.0
     )
-    return [whole(context, draw) for draw in draws]
 
 
 async def sample(context: Context, n: int, *, where: str = "sample") -> list[Response]:
@@ -199,14 +195,14 @@ class _Flight:
         self._tasks.add(task)
 
     async def _draw(self, first: int, n: int) -> None:
-        def ended(child: int, draw: Draw) -> None:
+        def ended(child: int, response: Response) -> None:
             if not self._over:
-                self._end(first + child, whole(self._context, draw))
+                self._end(first + child, response)
 
-        draws = await self._context.draw(
-            (), n, max_tokens=self._most_tokens, where=self._where, first=first, finished=ended
+        responses = await self._context.respond(
+            n, max_tokens=self._most_tokens, where=self._where, first=first, finished=ended
         )
-        if not draws:  # the prompt fills the context
+        if not responses:  # the prompt fills the context
             self._left = self._asked = 0
 
     def _end(self, index: int, response: Response) -> None:
@@ -222,14 +218,3 @@ class _Flight:
         ended, self._ended = self._ended, []
         finished = await finishing([response for _, response in ended])
         self._done.update(zip((index for index, _ in ended), finished, strict=True))
-
-
-def whole(context: Context, draw: Draw) -> Response:
-    """Return a draw that no search goes on with as a response."""
-    state = State.FINISHED if draw.finish is Finish.EOS else State.CUT
-    thought, visible = draw.token_ids[: draw.visible_from], draw.token_ids[draw.visible_from :]
-    steps = tuple(with_readings(context.policy.tokens.steps(visible), draw.readings))
-    return Response(
-        steps, state=state, logprob=draw.logprob, confidences=draw.confidences,
-        certainty=draw.certainty, thought=thought, forced=draw.forced,
-    )  # fmt: skip

@@ -55,7 +55,7 @@ async def _draw_step(context: Context, parent: Response, n: int, where: str) -> 
 
 def _blank(context: Context, draw: Draw) -> bool:
     """Whether the stop string came before any text."""
-    tokens = context.policy.tokens
+    tokens = context.tokens.tokens
     visible = draw.token_ids[draw.visible_from :]
     return draw.finish is Finish.STOP and not tokens.ends_step(tokens.decode(visible))
 
@@ -99,7 +99,7 @@ def _append(context: Context, parent: Response, draw: Draw) -> Response:
     thought, visible = draw.token_ids[: draw.visible_from], draw.token_ids[draw.visible_from :]
     steps = parent.steps
     if visible:
-        step = context.policy.tokens.last_step(visible)
+        step = context.tokens.tokens.last_step(visible)
         if draw.finish is Finish.STOP:
             step = replace(step, scored=len(step.token_ids))
         (step,) = with_readings([step], draw.readings)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from executor.access import NO_ACCESS, Access
 from executor.engines.base import EngineCounters
 from executor.engines.capacity import Capacity
+from executor.servers.letter import Letter
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
@@ -73,8 +75,9 @@ def _samples(text: str, *names: str) -> Iterator[Sample]:
 class Tally:
     """The counts of one server, which may restart or go away while it is counted."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, access: Access = NO_ACCESS) -> None:
         self._url = url
+        self._access = access
         self._timeout = timeout
         self._lock = threading.Lock()  # an older answer must not be read after a newer one
         self._before = EngineCounters()
@@ -88,7 +91,10 @@ class Tally:
         """
         with self._lock:
             try:
-                answer = httpx.get(f"{self._url}/metrics", timeout=self._timeout)
+                answer = httpx.get(
+                    f"{self._url}/metrics", timeout=self._timeout, auth=Letter(self._access),
+                    params=dict(self._access.query),
+                )  # fmt: skip
                 answer.raise_for_status()
                 now = read_counters(answer.text)
             except (httpx.HTTPError, ValueError):

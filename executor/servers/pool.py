@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 import httpx
 
+from executor.access import NO_ACCESS, Access
 from executor.concurrency import retrieve, to_the_end
 from executor.errors import EngineError
+from executor.servers.letter import Letter
 from executor.servers.metrics import SEQUENCES
 from executor.servers.prefixes import Prefixes
 from executor.servers.server import Lease, Patience, Server, ServerLostError, allow_files, reason_of
@@ -39,8 +41,15 @@ class Pool:
     that are down or silent, and closes the clients in the end.
     """
 
-    def __init__(self, label: str, urls: Sequence[str], patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        label: str,
+        urls: Sequence[str],
+        patience: Patience | None = None,
+        access: Access = NO_ACCESS,
+    ) -> None:
         self.label = label
+        self._access = access
         self.patience = patience or Patience()
         self.servers = [Server(url) for url in urls]
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -246,7 +255,13 @@ class Pool:
         limits = httpx.Limits(max_connections=None)
         trusted = httpx.create_ssl_context()
         clients = [
-            httpx.AsyncClient(timeout=timeout, limits=limits, verify=trusted)
+            httpx.AsyncClient(
+                timeout=timeout,
+                limits=limits,
+                verify=trusted,
+                auth=Letter(self._access),
+                params=dict(self._access.query),
+            )
             for _ in range(_CLIENTS)
         ]
         self._clients = itertools.cycle(clients)

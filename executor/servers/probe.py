@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from executor.access import NO_ACCESS, Access
 from executor.engines.capacity import Capacity
 from executor.errors import InputError
 from executor.models.checkpoint import name_of
@@ -16,6 +17,7 @@ from executor.models.fused import FusedRows
 from executor.models.tokens import Tokens
 from executor.servers.address import first_line
 from executor.servers.completion import logprobs
+from executor.servers.letter import Letter
 from executor.servers.metrics import read_capacity
 from executor.servers.server import reason_of
 
@@ -47,13 +49,13 @@ class ServedModel:
     scores_steps: bool = False
 
 
-def served_root(url: str, role: str) -> str:
+def served_root(url: str, role: str, access: Access = NO_ACCESS) -> str:
     """Return the folder or hub id that a server loaded its model from."""
-    with httpx.Client(timeout=_TIMEOUT) as client:
+    with _client(access) as client:
         return str(_models(client, url, role)[0].get("root") or "")
 
 
-def check_served(url: str, role: str, name: str, location: str) -> None:
+def check_served(url: str, role: str, name: str, location: str, access: Access = NO_ACCESS) -> None:
     """Check that a server has the model `name`, loaded from `location`.
 
     Args:
@@ -61,16 +63,22 @@ def check_served(url: str, role: str, name: str, location: str) -> None:
         role: `policy` or `PRM`, for messages.
         name: short name of the model.
         location: folder or hub id of its checkpoint.
+        access: what lets requests in.
 
     Raises:
         InputError: no server answers, or it has another model.
     """
-    with httpx.Client(timeout=_TIMEOUT) as client:
+    with _client(access) as client:
         _model(client, url, role, name, location)
 
 
 def probe_policy(
-    url: str, name: str, location: str, tokens: Tokens, rows: FusedRows | None = None
+    url: str,
+    name: str,
+    location: str,
+    tokens: Tokens,
+    rows: FusedRows | None = None,
+    access: Access = NO_ACCESS,
 ) -> ServedModel:
     """Ask a server about the policy `name`; it generates one token.
 
@@ -80,12 +88,13 @@ def probe_policy(
         location: folder or hub id of its checkpoint.
         tokens: tokenizer of the policy.
         rows: rows of the reward head that it holds.
+        access: what lets requests in.
 
     Raises:
         InputError: no server answers, its model is another one or does not write, or the server
             does not report log-probabilities of the head's rows.
     """
-    with httpx.Client(timeout=_TIMEOUT) as client:
+    with _client(access) as client:
         model = _model(client, url, "policy", name, location)
         _same_tokenizer(client, url, model["id"], name, tokens)
         body = {"model": model["id"], "prompt": tokens.encode("1")[:1], "max_tokens": 1, "seed": 0}
@@ -104,6 +113,10 @@ def probe_policy(
             cached=usage.get("prompt_tokens_details") is not None,
             aborts=aborted.status_code == 200,
         )  # fmt: skip
+
+
+def _client(access: Access) -> httpx.Client:
+    return httpx.Client(timeout=_TIMEOUT, auth=Letter(access), params=dict(access.query))
 
 
 def _reports(client: httpx.Client, url: str, body: dict[str, Any], rows: FusedRows) -> None:
@@ -169,6 +182,11 @@ def _models(client: httpx.Client, url: str, role: str) -> list[dict[str, Any]]:
             f"{role} {url}: no server answers there ({reason_of(error)}); "
             "apportion serve-command prints how to start one"
         ) from None
+    if answer.status_code in (401, 403):
+        raise InputError(
+            f"{role} {url}: the server refuses the key (status {answer.status_code}); "
+            "expected that of its --api-key, with --api-key-env or --api-key-file"
+        )
     models: Any = None
     if answer.status_code == 200:
         models = _json(answer, url, role).get("data")

@@ -104,7 +104,7 @@ class StrategyConformance:
             assert "boxed" in response.steps[-1].text
             assert len(response.steps) == 4
             assert len(response.rewards) == (4 if strategy.needs_prm else 0)
-            assert response.steps == tuple(context.policy.tokens.steps(response.token_ids))
+            assert response.steps == tuple(context.tokens.tokens.steps(response.token_ids))
 
     def test_every_response_is_a_draw_of_its_own(
         self, strategy: Strategy, stepwise: bool, draws_exactly_n: bool

@@ -94,9 +94,9 @@ def _complete(arguments: argparse.Namespace) -> None:
 def _join_addresses(arguments: argparse.Namespace) -> None:
     """Join `--policy ADDRESS --policy-model NAME`, and the same of a PRM, to one name."""
     for role in ("policy", "prm"):
-        served = getattr(arguments, f"{role}_model", None)
-        if served is not None:
-            setattr(arguments, role, located(getattr(arguments, role, None), served, role))
+        served, api = (getattr(arguments, f"{role}_{what}", None) for what in ("model", "api"))
+        if served is not None or api is not None:
+            setattr(arguments, role, located(getattr(arguments, role, None), served, role, api))
 
 
 def _one_line(error: Exception) -> str:

@@ -13,6 +13,7 @@ from executor.passwords import hide_passwords
 from executor.strategy import FIRST, ROUNDS, SHOWN, WIDTH
 from executor.thinking.budget import Thinking
 from executor.thinking.formats import FORMATS
+from planner.cli.api_options import add_api
 from planner.usecases import DEFAULT_STORE
 
 USAGE_ERROR = 2
@@ -233,6 +234,7 @@ def add_servers(command: Parser, *, prm: bool = True, outage: float = 60.0) -> N
         help="how long all servers of a model may be down before the command gives up "
         f"(default: {outage:g})",
     )
+    add_api(command)
 
 
 def add_problems(command: Parser) -> None:

@@ -10,6 +10,7 @@ from executor.errors import InputError
 from executor.models.architecture import Shape
 from executor.models.checkpoint import Checkpoint, parameter_count, read_config
 from executor.models.templates import PromptTemplate
+from executor.policies.endpoint import EndpointPolicy
 from executor.policies.served import ServedPolicy
 from executor.policies.vllm import VllmPolicy
 from executor.scorers.base import AnyScorer
@@ -22,6 +23,7 @@ from planner.runtime.reporter import Reporter
 from planner.runtime.settings import SessionSettings
 
 ServedModel = TypeVar("ServedModel")
+LoadedPolicy = VllmPolicy | ServedPolicy | EndpointPolicy
 
 
 class LoadedModels:
@@ -37,12 +39,12 @@ class LoadedModels:
         self._settings = settings
         self._store = store
         self._reporter = reporter
-        self._policies: dict[Checkpoint, VllmPolicy | ServedPolicy] = {}
+        self._policies: dict[Checkpoint, LoadedPolicy] = {}
         self._prms: dict[tuple[Checkpoint, str], AnyScorer] = {}
 
     def policy(
         self, model: ModelRef, template: PromptTemplate, *, beside: ModelRef | None = None
-    ) -> VllmPolicy | ServedPolicy:
+    ) -> LoadedPolicy:
         """Load a policy, or return it if it is loaded.
 
         Args:
@@ -70,7 +72,7 @@ class LoadedModels:
             )
         return policy
 
-    def _say_capacity(self, policy: VllmPolicy | ServedPolicy) -> None:
+    def _say_capacity(self, policy: LoadedPolicy) -> None:
         """Say what an engine that this process sized can hold."""
         if isinstance(policy, VllmPolicy):
             holds = policy.capacity
@@ -81,13 +83,21 @@ class LoadedModels:
 
     def _start(
         self, checkpoint: Checkpoint, template: PromptTemplate, options: EngineOptions
-    ) -> VllmPolicy | ServedPolicy:
+    ) -> LoadedPolicy:
         """Load a policy in this process, or connect to the servers that have it."""
+        settings = self._settings
+        if checkpoint.chat:
+            return EndpointPolicy.connect(
+                checkpoint, template, settings.access, settings.endpoint, settings.patience,
+                self._reporter.say,
+            )  # fmt: skip
         if not checkpoint.servers:
             return VllmPolicy.load(checkpoint.name, checkpoint.location, template, options)
-        return self._with_notes(ServedPolicy.connect(checkpoint, template, self._settings.patience))
+        return self._with_notes(
+            ServedPolicy.connect(checkpoint, template, settings.patience, settings.access)
+        )
 
-    def prm(self, model: ModelRef, policy: VllmPolicy | ServedPolicy) -> AnyScorer:
+    def prm(self, model: ModelRef, policy: LoadedPolicy) -> AnyScorer:
         """Load a scorer for a policy, or return it if it is loaded.
 
         Raises:
@@ -115,7 +125,7 @@ class LoadedModels:
                 self._reporter.say(f"note: {note}")
         return model
 
-    def policy_named(self, name: str) -> VllmPolicy | ServedPolicy:
+    def policy_named(self, name: str) -> LoadedPolicy:
         """The loaded policy of a name in evidence."""
         return next(policy for policy in self._policies.values() if policy.name == name)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from executor.access import NO_ACCESS, Access
 from executor.domains.registry import find_domain
 from executor.errors import InputError
 from executor.files import is_folder
@@ -16,6 +17,7 @@ from executor.models.confidence import check_certainty, check_top_logprobs
 from executor.models.fused import FusedPolicy, fused_policy, policy_digest
 from executor.models.templates import PromptTemplate, load_template, template_for
 from executor.models.tokens import load_tokenizer
+from executor.policies.base import no_tokens
 from executor.policies.thinking import format_of
 from executor.scorers.base import top_logprobs_for
 from executor.scorers.loading import check_scorer, resolve_scorer, scorer_digest, weights_of
@@ -81,17 +83,21 @@ class ModelRef:
         return fused_policy(self.location)
 
 
-def find_policy(name: str, say: Callable[[str], None] = lambda text: None) -> ModelRef:
+def find_policy(
+    name: str, say: Callable[[str], None] = lambda text: None, access: Access = NO_ACCESS
+) -> ModelRef:
     """Look up a policy; loads no weights, but may convert a file once.
 
     Args:
         name: catalog name, checkpoint folder, GGUF file, hub id or address.
         say: receives remarks for people.
+        access: what lets requests into the servers at an address.
 
     Raises:
         InputError: there is no such model, or it is not a language model.
     """
-    return ModelRef(name, "policy", resolve(name, "policy", say), portable(name))
+    found = resolve(name, "policy", say, access)
+    return ModelRef(name, "policy", found, found.location if found.chat else portable(name))
 
 
 def find_prm(name: str) -> ModelRef:
@@ -107,7 +113,7 @@ def find_prm(name: str) -> ModelRef:
 
 
 def check_fit(policy: ModelRef, prm: ModelRef) -> None:
-    """Check that a scorer reads a policy's tokens; loads no weights.
+    """Check that a scorer reads what a policy writes; loads no weights.
 
     Raises:
         InputError: the scorer does not fit the policy.
@@ -124,6 +130,8 @@ def check_confidences(policy: ModelRef, prm: ModelRef | None, asked: int | None)
     needs = None if prm is None else needs_of(prm.name)
     number = top_logprobs_for(asked, needs)
     if number is not None:
+        if policy.checkpoint.chat:
+            raise InputError(no_tokens("log-probabilities (--top-logprobs)", policy.name))
         check_top_logprobs(number, policy.location)
     if needs == "certainty":
         check_certainty(policy.location)
@@ -156,9 +164,13 @@ def check_thinking(policy: ModelRef, sampling: Sampling, tokenizer: Any = None) 
         nothing; as it is if the policy does not think.
 
     Raises:
-        InputError: thinking is asked for, and the chat template shows no format; or the policy
-            holds a reward head.
+        InputError: thinking is asked for, and the chat template shows no format, or the policy is
+            a chat policy; or the policy holds a reward head.
     """
+    if policy.checkpoint.chat:
+        if sampling.thinking is not None or sampling.thinking_format is not None:
+            raise InputError(no_tokens("thinking is limited by tokens (--thinking)", policy.name))
+        return sampling
     tokenizer = tokenizer or load_tokenizer(policy.location)
     format_ = format_of(policy.given, tokenizer, sampling.thinking, sampling.thinking_format)
     if format_ is None:

@@ -185,8 +185,8 @@ class _Routing:
         self._so_far = PartialResults(self._context)
 
     def read(self) -> None:
-        """Compute the question's tokens, which the context keeps."""
-        _ = self._context.prompt
+        """Compute what asks the question, which the context keeps."""
+        self._context.read()
 
     async def run(self, account: GradingAccount, deadline: float | None) -> Routed:
         """Probe, decide, search; at the deadline, answer with the responses so far.

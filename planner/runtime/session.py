@@ -19,6 +19,7 @@ from executor.engines.capacity import Capacity
 from executor.errors import InputError
 from executor.models.checkpoint import Role
 from executor.models.templates import PromptTemplate, load_template
+from executor.policies.base import AnyPolicy, ChatPolicy
 from executor.policies.thinking import thinking_policy
 from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
@@ -127,7 +128,9 @@ class Session:
     def find_policy(self, name: str) -> ModelRef:
         """Look up a policy, once; see `model_ref.find_policy`."""
         if ("policy", name) not in self._refs:
-            self._refs["policy", name] = model_ref.find_policy(name, self.reporter.say)
+            self._refs["policy", name] = model_ref.find_policy(
+                name, self.reporter.say, self.settings.access
+            )
         return self._refs["policy", name]
 
     def find_prm(self, name: str) -> ModelRef:
@@ -182,11 +185,15 @@ class Session:
         check_executions(prm, self.settings.domain)
         beside = prm if prm is not None and prm.weights else None
         loaded = self._loaded.policy(policy, template or self.template(policy), beside=beside)
-        sampling = check_thinking(
-            policy, sampling or self.settings.sampling, loaded.tokens.tokenizer
-        )
+        sampling = sampling or self.settings.sampling
+        writes: AnyPolicy = loaded
+        if isinstance(loaded, ChatPolicy):
+            check_thinking(policy, sampling)
+        else:
+            sampling = check_thinking(policy, sampling, loaded.tokens.tokenizer)
+            writes = thinking_policy(loaded, sampling.thinking, sampling.thinking_format)
         return Executor(
-            policy=thinking_policy(loaded, sampling.thinking, sampling.thinking_format),
+            policy=writes,
             prm=None if prm is None else self._loaded.prm(prm, loaded),
             digests=_digests(policy, prm),
             token_cap=self.settings.token_cap,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from executor.access import NO_ACCESS, Access
 from executor.cluster.ray import ClusterOptions
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
 from executor.problem import MATHS
+from executor.servers.endpoint import EndpointLimits
 from executor.servers.server import Patience
 from executor.strategy import Sampling
 from executor.thinking.budget import check_room
@@ -36,6 +38,8 @@ class SessionSettings:
         patience: how long to wait for servers, in seconds.
         top_logprobs: number of likeliest tokens over which the confidence of each token is taken,
             which samples then hold; None: as many as the scorer needs, or none.
+        access: what lets requests into the policy's endpoint or servers.
+        endpoint: limits of the requests to a chat policy's endpoint.
 
     Raises:
         InputError: `concurrency` or `token_cap` is below 1, or a response has no room for an answer
@@ -54,6 +58,8 @@ class SessionSettings:
     unsafe_execution: bool = False
     patience: Patience = field(default_factory=Patience)
     top_logprobs: int | None = None
+    access: Access = NO_ACCESS
+    endpoint: EndpointLimits = field(default_factory=EndpointLimits)
 
     def __post_init__(self) -> None:
         for option in ("concurrency", "token_cap"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.errors import InputError
-from executor.run.runner import Executor
+from executor.run.runner import Executor, check_continues
 from executor.scorers.registry import needs_of
 from planner.plans.plan import Plan
 from planner.report.notes import word
@@ -77,6 +77,9 @@ def create_plan_service(
             f"the plan has the scorer {scorer.name}, and questions of a service have no public "
             "tests; make a plan without it"
         )
+    if model.checkpoint.chat:
+        for entry in plan.entries.values():
+            check_continues(entry.strategy, model.name)
     warn = on_drift or session.reporter.say
     drift = DriftMonitor(plan)
     feedback = FeedbackRecorder(

@@ -8,6 +8,7 @@ from typing import Any
 
 from executor.errors import InputError
 from executor.models.fused import CARD_FILE, fused_policy
+from executor.policies.base import no_tokens, token_policy
 from executor.problem import Problem
 from executor.scorers.reward_head import Reads
 from planner.runtime.model_ref import check_thinking, find_policy
@@ -130,12 +131,15 @@ def _train(
 ) -> FittedHead:
     """Profile the policy without a PRM, and train and save a head on the samples."""
     model = session.find_policy(policy)
+    if model.checkpoint.chat:
+        raise InputError(no_tokens("fit-prm reads hidden states", model.name))
     if check_thinking(model, session.settings.sampling).thinking is not None:
         raise InputError(
             f"policy {policy}: thinks before it answers, and reward heads read responses without "
             "thoughts; expected a policy that does not think"
         )
     executor = session.executor(model)
+    loaded = token_policy(executor.policy, "fit-prm reads hidden states")
     template = session.template(model)
     spec = profiler.profile_spec(executor, samples, template.to_dict())
     session.timed(
@@ -154,15 +158,13 @@ def _train(
     ]
     with session.reporter.progress("reading hidden states", len(graded)) as progress:
         reads = Reads.AFTER if targets.fuse is None else Reads.BEFORE
-        steps = hidden_states(
-            model.location, executor.policy, graded, reads=reads, progress=progress
-        )
+        steps = hidden_states(model.location, loaded, graded, reads=reads, progress=progress)
     with session.reporter.status("training the head"):
         head = train_head(steps, random_state=session.settings.seed)
         for save, target in ((save_head, targets.out), (fuse_head, targets.fuse)):
             if target is not None:
                 save(
                     head, model.location, target,
-                    policy=executor.policy, template=template, problems=problems,
+                    policy=loaded, template=template, problems=problems,
                 )  # fmt: skip
     return head

@@ -10,7 +10,7 @@ from typing import Any
 from executor.models.templates import PromptTemplate, for_checkpoint
 from executor.policies.base import Reads
 from executor.problem import Problem
-from executor.run.runner import ByStrategy, Models, check_reads
+from executor.run.runner import ByStrategy, Models, check_continues, check_reads
 from executor.scorers.base import check_scorer_for
 from executor.scorers.loading import scores_steps
 from executor.store.store import RunSpec
@@ -105,11 +105,15 @@ def check_prm_given(strategies: Sequence[Strategy], prm: str | None) -> None:
 
 
 def check_policy_reads(strategies: Sequence[Strategy], policy: ModelRef) -> None:
-    """Check, before the policy is loaded, that it can read what the strategies show it.
+    """Check, before the policy is loaded, that it can do what the strategies ask of it.
 
     Raises:
-        InputError: a strategy shows earlier answers, and the policy reads single questions alone.
+        InputError: a strategy shows earlier answers, and the policy reads single questions alone;
+            or it continues responses, and the policy is a chat policy.
     """
+    if policy.checkpoint.chat:
+        for strategy in strategies:
+            check_continues(strategy, policy.name)
     if for_checkpoint(PromptTemplate(), policy.location).alone:
         for strategy in strategies:
             if isinstance(strategy, Aggregate):

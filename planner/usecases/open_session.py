@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from executor.errors import InputError
+from executor.servers.address import read_address
 from planner.runtime.model_ref import (
     ModelRef,
     check_confidences,
@@ -68,7 +69,7 @@ def find_models(
         check_executions(scorer, settings.domain)
     if policy is not None:
         with reporter.status(f"looking for {policy}"):
-            model = find_policy(policy, reporter.say)
+            model = find_policy(policy, reporter.say, settings.access)
             for scorer in found:
                 check_fit(model, scorer)
             check_confidences(model, found[0] if found else None, settings.top_logprobs)
@@ -79,7 +80,10 @@ def find_models(
 
 
 def _check_addresses(policy: str | None, prm: str | None, settings: SessionSettings) -> None:
-    """Check that the settings can use models on servers."""
+    """Check that the settings can use models on servers, and that their addresses can be shown."""
+    for model in (policy, prm):
+        if model is not None:
+            read_address(model)
     if settings.engine.apart and policy is not None and "://" in policy:
         raise InputError(
             f"--apart: {policy} is an address, and its server is a process of its own already; "

@@ -10,7 +10,7 @@ from typing import Any
 
 from executor.errors import InputError
 from executor.problem import Problem
-from executor.run.runner import CONTEXT_EXCEEDED
+from executor.run.runner import CONTEXT_EXCEEDED, ENDPOINT
 from executor.store.store import RunSpec, StoredOutcome
 from executor.strategy import Strategy
 from planner.evaluation.run_summary import RunSummary, summarise_run
@@ -59,6 +59,7 @@ class AnsweredRun:
                 "seconds": stored.outcome.seconds,
                 "context_exceeded": bool(stored.note.get(CONTEXT_EXCEEDED)),
             }
+            | ({ENDPOINT: stored.note[ENDPOINT]} if ENDPOINT in stored.note else {})
             for stored in self.outcomes
         ]
         return self.summary.to_dict() | {"answers": answers}
@@ -136,8 +137,10 @@ def run(
 def _run_plan(
     session: Session, plan: Plan, problems: Sequence[Problem], policy: str, prm: str | None
 ) -> AnsweredRun:
+    model = session.find_policy(policy)
+    check_policy_reads([entry.strategy for entry in plan.entries.values()], model)
     models = session.models(
-        session.find_policy(policy),
+        model,
         None if prm is None else session.find_prm(prm),
         template=plan.template,
         sampling=plan.sampling,

@@ -18,7 +18,9 @@ from executor.answers.voting import Vote, vote
 from executor.concurrency import in_thread
 from executor.errors import InputError
 from executor.ledger import Ledger
+from executor.models.stopping import Finish
 from executor.outcome import Outcome, SampleRecord, ballots, grade, scores_of
+from executor.policies.base import ChatPolicy, Written
 from executor.problem import Problem, problem_uid
 from executor.run.admission import Admission
 from executor.run.runner import (
@@ -32,7 +34,15 @@ from executor.run.runner import (
 )
 from executor.scorers.fused import FusedScorer
 from executor.scorers.loading import score_rules
-from executor.search import Context, Response, State, sample, sample_until, score_all
+from executor.search import (
+    Context,
+    Response,
+    State,
+    as_response,
+    sample,
+    sample_until,
+    score_all,
+)
 from executor.store.store import RunSpec, Store
 from executor.strategy import Score
 from profiling.arrays import Floats
@@ -174,6 +184,7 @@ async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solve
     before = None if isinstance(executor.prm, FusedScorer) else job.before
     if before is not None:
         context.ledger = dataclasses.replace(before.ledger)
+        context.bill.unknown |= before.unknown
         responses = [restore(context, record) for record in before.samples]
         if context.executions is not None:
             context.executions.know((record.answer, record.execution) for record in before.samples)
@@ -200,6 +211,7 @@ async def _solve(executor: Executor, problem: Problem, job: BySampling) -> Solve
         samples=tuple(samples),
         ledger=context.ledger,
         seconds=time.perf_counter() - started,
+        unknown=context.unknown,
         uncompared=account.uncompared,
     )
     return outcome, executor.note(context, outcome)
@@ -222,8 +234,11 @@ class _Settling:
 
 def restore(context: Context, record: SampleRecord) -> Response:
     """Return the response of a stored sample, without its rewards."""
+    if isinstance(context.policy, ChatPolicy):
+        finish = Finish.EOS if record.state == State.FINISHED.value else Finish.LENGTH
+        return as_response(Written(record.text, finish, record.n_tokens))
     thought = record.token_ids[: record.visible_from]
-    steps = tuple(context.policy.tokens.steps(record.token_ids[record.visible_from :]))
+    steps = tuple(context.tokens.tokens.steps(record.token_ids[record.visible_from :]))
     return Response(
         steps, state=State(record.state), logprob=record.logprob, confidences=record.confidences,
         certainty=record.certainty, thought=thought,

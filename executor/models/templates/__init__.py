@@ -80,19 +80,7 @@ class PromptTemplate:
         Raises:
             ConversationError: the model's chat template cannot hold the earlier turns.
         """
-        if self.alone:
-            before = ()
-        if answers:
-            question = self._with_answers(question, answers)
-        systems = [text for role, text in before if role == "system"]
-        if self.system is not None:
-            systems.insert(0, self.system)
-        messages = [{"role": "system", "content": "\n\n".join(systems)}] if systems else []
-        earlier = [(role, text) for role, text in before if role != "system"]
-        worked = [each for user, assistant in self.turns
-                  for each in (("user", user), ("assistant", assistant))]  # fmt: skip
-        for role, text in (*worked, *earlier, ("user", question)):
-            messages.append({"role": role, "content": self._ask(text) if role == "user" else text})
+        messages = self.messages(question, before, answers)
         if tokenizer.chat_template:
             try:
                 text = _chat(tokenizer, messages, variables or {})
@@ -110,6 +98,31 @@ class PromptTemplate:
             return list(tokenizer.encode(text, add_special_tokens=False))
         text = "".join(one["content"] + "\n\n" for one in messages if one["content"])
         return list(tokenizer.encode(text))
+
+    def messages(
+        self,
+        question: str,
+        before: Sequence[tuple[str, str]] = (),
+        answers: Sequence[str] = (),
+    ) -> list[dict[str, str]]:
+        """Return the messages that ask `question`, each with a `role` and its `content`.
+
+        See `render`, of which they are the content.
+        """
+        if self.alone:
+            before = ()
+        if answers:
+            question = self._with_answers(question, answers)
+        systems = [text for role, text in before if role == "system"]
+        if self.system is not None:
+            systems.insert(0, self.system)
+        messages = [{"role": "system", "content": "\n\n".join(systems)}] if systems else []
+        earlier = [(role, text) for role, text in before if role != "system"]
+        worked = [each for user, assistant in self.turns
+                  for each in (("user", user), ("assistant", assistant))]  # fmt: skip
+        for role, text in (*worked, *earlier, ("user", question)):
+            messages.append({"role": role, "content": self._ask(text) if role == "user" else text})
+        return messages
 
     def _ask(self, question: str) -> str:
         # Not str.format: questions and templates are full of braces.

@@ -10,6 +10,8 @@ from typing import Any
 from executor.cluster.ray import ClusterOptions
 from executor.engines.options import EngineOptions
 from executor.errors import InputError
+from executor.servers.address import Api, read_address
+from executor.servers.endpoint import EndpointLimits
 from executor.servers.server import Patience
 from executor.strategy import (
     STEP_SEARCHES,
@@ -21,6 +23,7 @@ from executor.strategy import (
     parse_names,
 )
 from planner.choice.constraint import Constraint
+from planner.cli.api_options import access
 from planner.costs.pricing import Pricing
 from planner.runtime.settings import PREFIX_BLOCK, SessionSettings
 from planner.usecases.asked_models import EVERY, NO_PRM
@@ -55,6 +58,8 @@ def settings(arguments: Namespace) -> SessionSettings:
         unsafe_execution=getattr(arguments, "unsafe_execution", False),
         patience=patience(arguments),
         top_logprobs=getattr(arguments, "top_logprobs", None),
+        access=access(arguments),
+        endpoint=endpoint_limits(arguments),
     )
 
 
@@ -108,6 +113,13 @@ def patience(arguments: Namespace) -> Patience:
         if not seconds > 0:
             raise InputError(f"{option_name(option)} is {seconds}; expected more than 0")
     return Patience(stall=arguments.stall_timeout, outage=arguments.outage_timeout)
+
+
+def endpoint_limits(arguments: Namespace) -> EndpointLimits:
+    """Limits of a chat policy's requests; the demo, which has none, takes the defaults."""
+    if not hasattr(arguments, "api_requests"):
+        return EndpointLimits()
+    return EndpointLimits(arguments.api_requests, arguments.api_timeout, arguments.one_per_request)
 
 
 def problem_files(arguments: Namespace) -> ProblemFiles:
@@ -211,8 +223,9 @@ def strategies(arguments: Namespace, names: str, budgets: Sequence[int]) -> list
     # Imported here: commands that only read evidence start faster without.
     from executor.scorers.loading import scores_steps
 
-    if names == "all" and scorer is not None and not scores_steps(scorer):
-        # The scorer says what all can be.
+    whole = scorer is not None and not scores_steps(scorer)
+    if names == "all" and (whole or _is_chat(arguments)):
+        # The scorer and the policy say what all can be.
         chosen = [one for one in chosen if not issubclass(STRATEGIES[one], STEP_SEARCHES)]
     _check_strategy_options(arguments, chosen)
     made: list[Strategy] = []
@@ -223,6 +236,13 @@ def strategies(arguments: Namespace, names: str, budgets: Sequence[int]) -> list
             options = _strategy_options(arguments, name)
             made += [make(name, budget, **options) for budget in budgets]
     return made
+
+
+def _is_chat(arguments: Namespace) -> bool:
+    """Whether the policy is named as a chat policy."""
+    policy = getattr(arguments, "policy", None)
+    address = read_address(policy) if isinstance(policy, str) else None
+    return address is not None and address.api is Api.CHAT
 
 
 def _check_strategy_options(arguments: Namespace, names: Sequence[str]) -> None:

@@ -36,15 +36,15 @@ class ContextExceededError(FieldError):
 
     Args:
         query: the query that asks the question.
-        context: context length of the policy, in tokens.
+        context: context length of the policy, in tokens; None: a chat policy's, which is unknown.
     """
 
-    def __init__(self, query: Query, context: int) -> None:
+    def __init__(self, query: Query, context: int | None) -> None:
         # OpenAI's own words: some clients recognise the error by them.
+        length = "exceeded" if context is None else f"{context} tokens"
         super().__init__(
             query.param,
-            f"this model's maximum context length is {context} tokens, which leaves no room for an "
-            "answer",
+            f"this model's maximum context length is {length}, which leaves no room for an answer",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from executor.policies.base import Policy, Reads
+from executor.policies.base import AnyPolicy, Reads
 from executor.problem import Problem, content_id
 from executor.strategy import (
     AdaptiveMajority,
@@ -76,7 +76,7 @@ def conversation_notes(query: Query, reads: Reads) -> Iterator[Note]:
     yield Note.of(NoteCode.LAST_MESSAGE_ALONE)
 
 
-def json_strategy(query: Query, policy: Policy, n: int) -> Strategy:
+def json_strategy(query: Query, policy: AnyPolicy, n: int) -> Strategy:
     """Return the strategy for an answer in JSON: the one that is forced, or a majority vote.
 
     Args:

@@ -17,7 +17,7 @@ from executor.errors import EngineError, InputError, StoreError
 from executor.ledger import Ledger
 from executor.models.templates import ConversationError
 from executor.outcome import best
-from executor.policies.base import Reads
+from executor.policies.base import ChatPolicy, Reads, no_tokens, token_policy
 from executor.policies.served import ServedPolicy
 from executor.policies.thinking import ThinkingPolicy
 from executor.run.admission import Admission
@@ -122,8 +122,12 @@ class PlanAnswerer:
         """
         started = time.perf_counter()
         executor = await self._wait_for_executor(query.seconds_left())
-        if query.characters > _MOST_PER_TOKEN * executor.policy.max_context:
-            raise ContextExceededError(query, executor.policy.max_context)
+        context = _context_of(executor)
+        if context is not None and query.characters > _MOST_PER_TOKEN * context:
+            raise ContextExceededError(query, context)
+        if query.begun and isinstance(executor.policy, ChatPolicy):
+            refused = no_tokens("an answer that begins with a given text", executor.policy_name)
+            raise FieldError(query.param, refused)
         began = time.perf_counter()
         applied = self._apply_constraint(_remaining_constraint(query))
         applying = time.perf_counter() - began
@@ -196,7 +200,8 @@ class PlanAnswerer:
         """See `Answerer.decode`."""
         if self._executor is None:
             raise EngineError("the models are not loaded yet")
-        tokens = self._executor.policy.tokens
+        policy = self._executor.policy
+        tokens = token_policy(policy, "a prompt of token ids").tokens
         if not self._vocabulary:
             self._vocabulary = frozenset(tokens.tokenizer.get_vocab().values())
         if unknown := [token for token in token_ids if token not in self._vocabulary]:
@@ -268,7 +273,7 @@ class PlanAnswerer:
         if routed.cut and not samples:
             raise DeadlineExceededError("time ran out before anything was written")
         if not samples:
-            raise ContextExceededError(query, executor.policy.max_context)
+            raise ContextExceededError(query, _context_of(executor))
         chosen = [] if outcome.chosen is None else [outcome.chosen]
         if query.n > 1:
             chosen = await in_thread(
@@ -371,6 +376,11 @@ def _remaining_constraint(query: Query) -> Constraint:
         return asked
     least = _NEGLIGIBLE_WAIT * asked.max_seconds or asked.max_seconds  # it must not become zero
     return replace(asked, max_seconds=max(left, least))
+
+
+def _context_of(executor: Executor) -> int | None:
+    """Return the policy's context in tokens; None if it is a chat policy's, which is unknown."""
+    return None if isinstance(executor.policy, ChatPolicy) else executor.policy.max_context
 
 
 def _query_progress(stage: str, decision: Decision | None, tokens: int) -> QueryProgress:

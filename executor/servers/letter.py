@@ -1,0 +1,24 @@
+"""How the key and the headers of an access get into requests: as late as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import httpx
+
+from executor.access import Access
+
+
+class Letter(httpx.Auth):
+    """Adds the key and the headers of an access to each request when it is sent.
+
+    They are not headers of the client, because its `repr` shows those.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """See httpx."""
+        request.headers.update(self._access.sent())
+        yield request
