@@ -21,7 +21,7 @@ PROBLEMS = simulated_problems(6)
 CHANCE = {p.text: (0.97, 0.3, 0.0)[i % 3] for i, p in enumerate(PROBLEMS)}
 KEYS = {
     "policy", "prm", "problems", "difficulties", "unresolved", "pass_at_k", "rewards", "ledger",
-    "context_exceeded", "isolation",
+    "context_exceeded", "isolation", "only_thoughts", "thinking",
 }  # fmt: skip
 
 
