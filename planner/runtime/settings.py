@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from executor.cluster.ray import ClusterOptions
@@ -10,6 +11,7 @@ from executor.errors import InputError
 from executor.problem import MATHS
 from executor.servers.server import Patience
 from executor.strategy import Sampling
+from planner.costs.pricing import Pricing
 
 PREFIX_BLOCK = 32
 """Tokens of a prefix-cache block: a step is a few dozen tokens long, and engines reuse only whole
@@ -35,9 +37,12 @@ class SessionSettings:
         patience: how long to wait for servers, in seconds.
         top_logprobs: number of likeliest tokens over which the confidence of each token is taken,
             which samples then hold; None: as many as the scorer needs, or none.
+        max_usd: hard cap on what the policy's requests cost; None: no cap.
+        pricing: prices of tokens that the cap counts by.
 
     Raises:
-        InputError: `concurrency` or `token_cap` is below 1.
+        InputError: `concurrency` or `token_cap` is below 1, `max_usd` is not above 0, or it is
+            given for a cluster, whose workers do not share it.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -52,8 +57,14 @@ class SessionSettings:
     unsafe_execution: bool = False
     patience: Patience = field(default_factory=Patience)
     top_logprobs: int | None = None
+    max_usd: float | None = None
+    pricing: Pricing = field(default_factory=Pricing)
 
     def __post_init__(self) -> None:
+        if self.max_usd is not None and not 0 < self.max_usd < math.inf:
+            raise InputError(f"--max-usd is {self.max_usd:g}; expected a number above 0")
+        if self.max_usd is not None and self.cluster is not None:
+            raise InputError("--max-usd: workers of --ray share no cap; leave one of the two out")
         for option in ("concurrency", "token_cap"):
             value = getattr(self, option)
             if value is not None and value < 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from planner.evidence.layout import BUDGETS
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
+from planner.runtime.spending import Spending, check_anything_done, with_spending
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems, settings_for
@@ -36,6 +37,7 @@ class Profile:
         rewards: how well the PRM tells right samples from wrong ones; None without one.
         context_exceeded: ids of the problems that have no samples, because their question fills
             the policy's context.
+        spending: what was spent of the settings' `max_usd`; None without one.
     """
 
     policy: str
@@ -43,6 +45,7 @@ class Profile:
     problems: tuple[ProblemProfile, ...]
     rewards: RewardStatistics | None
     context_exceeded: tuple[str, ...] = ()
+    spending: Spending | None = None
 
     @classmethod
     def from_problems(
@@ -91,7 +94,7 @@ class Profile:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {
+        record = {
             "policy": self.policy,
             "prm": self.prm,
             "problems": [one.to_dict() for one in self.problems],
@@ -102,6 +105,7 @@ class Profile:
             "rewards": None if self.rewards is None else self.rewards.to_dict(),
             "ledger": self.ledger.to_dict(),
         }
+        return with_spending(record, self.spending)
 
 
 def profile(
@@ -155,4 +159,6 @@ def profile(
         )  # fmt: skip
         profiles = profiler.read_profile(opened.store, spec, found)
         beyond = profiler.beyond_context(opened.store, spec, found)
-        return Profile.from_problems(spec.policy, spec.prm, profiles, opened.grader, beyond)
+        check_anything_done(opened.spending, len(profiles) + len(beyond))
+        made = Profile.from_problems(spec.policy, spec.prm, profiles, opened.grader, beyond)
+        return replace(made, spending=opened.spending)

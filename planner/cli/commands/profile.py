@@ -55,6 +55,8 @@ def show(console: Console, found: Profile) -> None:
         f"tokens: {count(ledger.generated)} generated, {count(ledger.prompt)} prompt "
         f"(+ {count(ledger.cached)} cached), {count(ledger.prm)} PRM"
     )
+    if found.spending is not None:
+        console.print(str(found.spending), highlight=False)
 
 
 def _show_difficulties(console: Console, found: Profile) -> None:
