@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -49,9 +50,35 @@ class Tariff:
 
 @dataclass(slots=True)
 class Bill:
-    """What a reserved request cost; `usd` stays None if nobody knows."""
+    """What a reserved request cost.
 
+    Attributes:
+        cap: the cap it is paid from.
+        usd: what it was charged; stays None if nobody knows.
+        retries: what tries that were lost on the way may have cost at most.
+    """
+
+    cap: MoneyCap
     usd: Fraction | None = None
+    retries: Fraction = Fraction(0)
+
+
+_PAYING: ContextVar[Bill | None] = ContextVar("paying", default=None)
+
+
+def pay_for_retry(prompt_tokens: int, max_tokens: int) -> None:
+    """Reserve money for another try of a response whose last try a host may have billed.
+
+    A policy calls it before it sends the request again, in a task of the draw. A try that the host
+    refused (HTTP 429) was not billed and needs no call. Without a cap it does nothing. It never
+    waits, because others may wait for the money that this request holds.
+
+    Raises:
+        MoneySpentError: the try could exceed the cap; it may not be sent.
+    """
+    bill = _PAYING.get()
+    if bill is not None:
+        bill.cap.reserve_retry(bill, bill.cap.tariff.most(1, prompt_tokens, max_tokens))
 
 
 class MoneyCap:
@@ -107,25 +134,46 @@ class MoneyCap:
         Raises:
             MoneySpentError: it could exceed the cap; nothing may be sent.
         """
-        while self._spent + self._lost + self._reserved + most > self._limit:
+        while not self._has(most):
             if not self._reserved:
-                self.is_reached = True
-                raise MoneySpentError(
-                    f"a request may cost {float(most):.6g} USD, and of {self.limit:g} USD "
-                    f"{float(self._limit - self._spent - self._lost):.6g} are left"
-                )
+                raise self._refused(most)
             await self._settlement()
         self._reserved += most
-        bill = Bill()
+        bill = Bill(self)
+        token = _PAYING.set(bill)
         try:
             yield bill
         finally:
-            self._reserved -= most
+            _PAYING.reset(token)
+            self._reserved -= most + bill.retries
+            self._lost += bill.retries
             if bill.usd is None:
                 self._lost += most
             else:
                 self._spent += bill.usd
             self._wake()
+
+    def reserve_retry(self, bill: Bill, most: Fraction) -> None:
+        """Reserve money for another try of a request in flight; see `pay_for_retry`.
+
+        Raises:
+            MoneySpentError: it could exceed the cap; nothing may be sent.
+        """
+        if not self._has(most):
+            raise self._refused(most)
+        self._reserved += most
+        bill.retries += most
+
+    def _has(self, most: Fraction) -> bool:
+        return self._spent + self._lost + self._reserved + most <= self._limit
+
+    def _refused(self, most: Fraction) -> MoneySpentError:
+        self.is_reached = True
+        left = self._limit - self._spent - self._lost - self._reserved
+        return MoneySpentError(
+            f"a request may cost {float(most):.6g} USD, and of {self.limit:g} USD "
+            f"{float(left):.6g} are left"
+        )
 
     async def _settlement(self) -> None:
         """Wait until a request in flight has settled."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from executor.errors import MoneySpentError
 from executor.ledger import Ledger
-from executor.spending import MoneyCap, Tariff
+from executor.spending import MoneyCap, Tariff, pay_for_retry
 
 PRICES = Tariff.of(2.5, 1.25, 10.0, 10.0)
 CENT = Fraction(1, 100)
@@ -34,6 +34,7 @@ def test_prices_are_exact() -> None:
     )
 
 
+@pytest.mark.long
 @given(
     limit=st.integers(1, 10**6),
     prices=st.tuples(*[st.integers(0, 10**5)] * 4),
@@ -122,3 +123,23 @@ def test_what_a_cancelled_request_costs_stays_reserved() -> None:
 
     asyncio.run(cancelled())
     assert (cap.spent, cap.lost) == (0.0, 0.005)
+
+
+def test_a_lost_try_keeps_its_money_and_the_next_is_reserved_beside_it() -> None:
+    pay_for_retry(10**9, 10**9)  # without a cap nothing is counted
+    cap = MoneyCap(0.01, PRICES)
+    most = PRICES.most(1, 400, 400)  # half a cent
+
+    async def request() -> None:
+        async with cap.paid(most) as bill:
+            await asyncio.create_task(retried())
+            bill.usd = CENT / 4
+
+    async def retried() -> None:
+        pay_for_retry(400, 400)
+        with pytest.raises(MoneySpentError, match="0 are left"):
+            pay_for_retry(400, 400)
+
+    asyncio.run(request())
+    assert most == CENT / 2
+    assert (cap.spent, cap.lost, cap.is_reached) == (0.0025, 0.005, True)
