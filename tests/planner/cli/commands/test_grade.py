@@ -64,7 +64,8 @@ def test_one_list_as_json(file: str, capsys: pytest.CaptureFixture[str]) -> None
         ),
         (
             ["--domain", "math"],
-            "domain 'math' is not known; expected maths or code or json or exact; did you mean maths?",
+            "domain 'math' is not known; expected maths or code or json or exact; did you mean "
+            "maths?",
         ),
     ],
 )
