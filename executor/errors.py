@@ -34,6 +34,10 @@ class EngineError(RuntimeError):
     """An inference engine was lost or refused a request; finished problems stay in the store."""
 
 
+class MoneySpentError(RuntimeError):
+    """A request was not sent, since it could have cost more than is left of the limit in USD."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a message on an unknown name: those that are spelt most like it, if any is."""
     spelt = {one.lower(): one for one in sorted(known)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from executor.access import Access
@@ -21,9 +22,11 @@ from executor.policies.base import (
     Messages,
     Written,
 )
+from executor.policies.capped import most_prompt_tokens
 from executor.servers.chat_format import Answer, Dialect, shares
 from executor.servers.endpoint import Endpoint, EndpointLimits, EndpointRefusedError, Tries
 from executor.servers.server import Patience
+from executor.spending import pay_for_retry
 
 Say = Callable[[str], None]
 
@@ -145,7 +148,10 @@ class EndpointPolicy(ChatPolicy):
         bill = request.bill
         limit: int | None = request.max_tokens
         while True:
-            body, tries = self._body(request, n, first, limit), Tries()
+            body = self._body(request, n, first, limit)
+            tries = Tries(pay=partial(
+                pay_for_retry, n * most_prompt_tokens(request.messages), n * request.max_tokens
+            ))  # fmt: skip
             try:
                 answer = await self._endpoint.complete(body, tries)
             except EndpointRefusedError as error:

@@ -31,6 +31,7 @@ from executor.servers.metrics import Tally, total
 from executor.servers.pool import Pool
 from executor.servers.probe import ServedModel, probe_policy, shortcomings
 from executor.servers.server import Lease, Patience, ServerLostError
+from executor.spending import pay_for_retry
 
 # Seconds to wait for the end of an aborted request, before each further abort: a server ignores an
 # abort of a request that it has not read yet.
@@ -157,7 +158,13 @@ class ServedPolicy:
     ) -> StreamedCompletion:
         """Draw one continuation; lost or cancelled tries are charged as discarded."""
 
+        tries = 0
+
         async def send(lease: Lease) -> StreamedCompletion:
+            nonlocal tries
+            if tries:  # the first is paid with the draw
+                pay_for_retry(len(wanted.prompt), wanted.max_tokens)
+            tries += 1
             request_id = f"apportion-{uuid.uuid4().hex}"
             body = wanted.body(self._served[lease.server.url].id, request_id)
             one = StreamedCompletion()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from executor.answers.account import grading_account
 from executor.answers.grader import Grader
 from executor.concurrency import inline_or_thread
-from executor.errors import InputError
+from executor.errors import InputError, MoneySpentError
 from executor.ledger import Ledger, TokenCap
 from executor.outcome import Outcome, SampleRecord, choose, grade
 from executor.policies.base import AnyPolicy, ChatPolicy, Reads, no_tokens
@@ -354,6 +354,9 @@ async def run_problems(
         admission: limit of problems in flight; a fixed number by default.
         say: receives remarks for people.
 
+    If the money of the run is spent (`executor.spending`), no new problem begins. Those in flight
+    end if what they still ask can be paid, and the others are left for another time.
+
     Returns:
         Number of problems that this process solved now.
 
@@ -366,18 +369,25 @@ async def run_problems(
     todo = [uid for uid in by_uid if uid not in done]
     progress(len(problems) - len(todo))
     admission = admission or Admission()
-    solved = 0
+    solved, is_spent = 0, False
 
     async def solve(problem: Problem) -> None:
-        outcome, note = await solver(problem)
+        nonlocal solved, is_spent
+        try:
+            outcome, note = await solver(problem)
+        except MoneySpentError:
+            is_spent = True
+            solved -= 1
+            return
         admission.learn(outcome)
         await shared.save(outcome, note)
 
     in_flight: set[asyncio.Task[None]] = set()
     async with SharedRun(store, spec, todo, progress, say) as shared:
         try:
-            while shared.left or in_flight:
-                for uid in await shared.take(admission.places - len(in_flight)):
+            while (shared.left and not is_spent) or in_flight:
+                places = 0 if is_spent else admission.places - len(in_flight)
+                for uid in await shared.take(places):
                     in_flight.add(asyncio.create_task(solve(by_uid[uid])))
                     solved += 1
                 in_flight = await _some_done(in_flight, shared)

@@ -6,7 +6,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -88,10 +88,12 @@ class Tries:
     Attributes:
         lost: number of tries that ended without an answer and may have been billed.
         cut: whether the request was cancelled after it had been sent.
+        pay: called before the try after one that may have been billed; it may refuse that try.
     """
 
     lost: int = 0
     cut: bool = False
+    pay: Callable[[], None] = lambda: None
 
 
 class Endpoint:
@@ -148,6 +150,7 @@ class Endpoint:
         Raises:
             EndpointRefusedError: the endpoint refuses the request.
             EngineError: every try failed, or the endpoint did not answer for too long.
+            MoneySpentError: another try could exceed a cap on money (`Tries.pay`).
         """
         self._attach()
         began, failures = time.monotonic(), 0
@@ -162,6 +165,8 @@ class Endpoint:
             failures += not failed.busy
             tries.lost += failed.sent
             await self._pause(failed, failures, began)
+            if failed.sent:
+                tries.pay()
 
     async def _pause(self, failed: _FailedTryError, failures: int, began: float) -> None:
         """Wait before another try; EngineError if there is to be none."""

@@ -484,6 +484,19 @@ def add_prices(command: Parser, whose: str = "") -> None:
     )
 
 
+def add_spending(command: Parser) -> None:
+    """Add the hard cap on money, and the prices that it counts by."""
+    group = command.add_argument_group("money")
+    group.add_argument(
+        "--max-usd",
+        type=float,
+        metavar="X",
+        help="hard cap on what the policy's requests of this command cost, by the prices of "
+        "tokens: none is sent that could exceed it, and finished problems are kept",
+    )
+    add_token_prices(group)
+
+
 def add_token_prices(group: argparse._ArgumentGroup) -> None:
     """Add where prices of tokens come from."""
     group.add_argument(

@@ -20,11 +20,13 @@ from executor.errors import InputError
 from executor.models.checkpoint import Role
 from executor.models.templates import PromptTemplate, load_template
 from executor.policies.base import AnyPolicy, ChatPolicy
+from executor.policies.capped import capped
 from executor.policies.thinking import thinking_policy
 from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
 from executor.run.runner import Executor, Models, Progress, Solver, run_problems
 from executor.scorers import registry
+from executor.spending import MoneyCap
 from executor.store.store import RunSpec, Store
 from executor.strategy import Sampling, ShortMOfK
 from planner.runtime import model_ref
@@ -42,6 +44,7 @@ from planner.runtime.model_ref import (
 )
 from planner.runtime.reporter import Reporter
 from planner.runtime.settings import SessionSettings
+from planner.runtime.spending import Spending, check_scorer_costs_nothing, money_cap
 
 
 class Session:
@@ -89,6 +92,7 @@ class Session:
         self._refs: dict[tuple[Role, str], ModelRef] = {(ref.role, ref.given): ref for ref in known}
         self._loaded = LoadedModels(settings, self.store, reporter)
         self._distributed: DistributedModels | None = None
+        self._money: MoneyCap | None = None
         self.loading = threading.Lock()
 
     def __enter__(self) -> Session:
@@ -183,6 +187,7 @@ class Session:
             check_fit(policy, prm)
         check_confidences(policy, prm, self.settings.top_logprobs)
         check_executions(prm, self.settings.domain)
+        money = self._cap_for(policy, prm)
         beside = prm if prm is not None and prm.weights else None
         loaded = self._loaded.policy(policy, template or self.template(policy), beside=beside)
         sampling = sampling or self.settings.sampling
@@ -193,7 +198,7 @@ class Session:
             sampling = check_thinking(policy, sampling, loaded.tokens.tokenizer)
             writes = thinking_policy(loaded, sampling.thinking, sampling.thinking_format)
         return Executor(
-            policy=writes,
+            policy=writes if money is None else capped(writes, money),
             prm=None if prm is None else self._loaded.prm(prm, loaded),
             digests=_digests(policy, prm),
             token_cap=self.settings.token_cap,
@@ -204,6 +209,26 @@ class Session:
             domain=self.settings.domain,
             top_logprobs=self.settings.top_logprobs,
         )
+
+    @property
+    def spending(self) -> Spending | None:
+        """What was spent of the cap so far; None without one."""
+        return Spending.of(self._money)
+
+    def _cap_for(self, policy: ModelRef, prm: ModelRef | None) -> MoneyCap | None:
+        """Return the cap of the session, which all its runs share.
+
+        Raises:
+            InputError: the policy has no price, or the scorer costs what the cap does not count.
+        """
+        limit = self.settings.max_usd
+        if limit is None:
+            return None
+        check_scorer_costs_nothing(None if prm is None else prm.given)
+        price = self.settings.pricing.token_price(policy.name)
+        if self._money is None:
+            self._money = money_cap(limit, price)
+        return self._money
 
     def models(
         self,

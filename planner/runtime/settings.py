@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from executor.access import NO_ACCESS, Access
@@ -13,6 +14,7 @@ from executor.servers.endpoint import EndpointLimits
 from executor.servers.server import Patience
 from executor.strategy import Sampling
 from executor.thinking.budget import check_room
+from planner.costs.pricing import Pricing
 
 PREFIX_BLOCK = 32
 """Tokens of a prefix-cache block: a step is a few dozen tokens long, and engines reuse only whole
@@ -40,10 +42,13 @@ class SessionSettings:
             which samples then hold; None: as many as the scorer needs, or none.
         access: what lets requests into the policy's endpoint or servers.
         endpoint: limits of the requests to a chat policy's endpoint.
+        max_usd: hard cap on what the policy's requests cost; None: no cap.
+        pricing: prices of tokens that the cap counts by.
 
     Raises:
-        InputError: `concurrency` or `token_cap` is below 1, or a response has no room for an answer
-            behind its thought.
+        InputError: `concurrency` or `token_cap` is below 1, a response has no room for an answer
+            behind its thought, `max_usd` is not above 0, or it is given for a cluster, whose
+            workers do not share it.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -60,8 +65,14 @@ class SessionSettings:
     top_logprobs: int | None = None
     access: Access = NO_ACCESS
     endpoint: EndpointLimits = field(default_factory=EndpointLimits)
+    max_usd: float | None = None
+    pricing: Pricing = field(default_factory=Pricing)
 
     def __post_init__(self) -> None:
+        if self.max_usd is not None and not 0 < self.max_usd < math.inf:
+            raise InputError(f"--max-usd is {self.max_usd:g}; expected a number above 0")
+        if self.max_usd is not None and self.cluster is not None:
+            raise InputError("--max-usd: workers of --ray share no cap; leave one of the two out")
         for option in ("concurrency", "token_cap"):
             value = getattr(self, option)
             if value is not None and value < 1:

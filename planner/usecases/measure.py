@@ -20,6 +20,7 @@ from planner.runtime.model_ref import ModelRef
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
+from planner.runtime.spending import Spending, check_anything_done, with_spending
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems, settings_for
@@ -34,19 +35,22 @@ class Measurement:
         policy: its name in evidence.
         prm: name of the PRM; None without one.
         runs: accuracy and tokens of each strategy.
+        spending: what was spent of the settings' `max_usd`; None without one.
     """
 
     policy: str
     prm: str | None
     runs: tuple[RunSummary, ...]
+    spending: Spending | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {
+        record = {
             "policy": self.policy,
             "prm": self.prm,
             "runs": [summary.to_dict() for summary in self.runs],
         }
+        return with_spending(record, self.spending)
 
 
 def measure(
@@ -90,7 +94,9 @@ def measure(
         runs = tuple(
             run_strategy(opened, models, template, found, strategy)[0] for strategy in strategies
         )
-    return Measurement(models.policy_name, models.prm_name, runs)
+        spending = opened.spending
+        check_anything_done(spending, sum(run.problems for run in runs))
+    return Measurement(models.policy_name, models.prm_name, runs, spending)
 
 
 def check_prm_given(strategies: Sequence[Strategy], prm: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from planner.evidence.layout import BUDGETS
 from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
+from planner.runtime.spending import Spending, check_anything_done, with_spending
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.open_session import open_session
 from planner.usecases.problem_files import Problems, read_problems, settings_for
@@ -41,6 +42,7 @@ class Profile:
         isolation: see `RunSummary`.
         thinking: how long thoughts may be (a number of tokens, or `free`); None if the policy does
             not think.
+        spending: what was spent of the settings' `max_usd`; None without one.
     """
 
     policy: str
@@ -50,6 +52,7 @@ class Profile:
     context_exceeded: tuple[str, ...] = ()
     isolation: tuple[str, ...] = ()
     thinking: int | str | None = None
+    spending: Spending | None = None
 
     @classmethod
     def from_problems(
@@ -107,7 +110,7 @@ class Profile:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {
+        record = {
             "policy": self.policy,
             "prm": self.prm,
             "problems": [one.to_dict() for one in self.problems],
@@ -121,6 +124,7 @@ class Profile:
             "ledger": self.ledger.to_dict(),
             "isolation": list(self.isolation),
         }
+        return with_spending(record, self.spending)
 
 
 def profile(
@@ -178,7 +182,9 @@ def profile(
         profiles = profiler.read_profile(opened.store, spec, found)
         beyond = profiler.beyond_context(opened.store, spec, found)
         ran = isolations(opened.store.outcomes(spec, problems=found, samples=False))
-        return Profile.from_problems(
+        check_anything_done(opened.spending, len(profiles) + len(beyond))
+        made = Profile.from_problems(
             spec.policy, spec.prm, profiles, opened.grader, beyond, ran,
             spec.settings["sampling"].get("thinking"),
         )  # fmt: skip
+        return replace(made, spending=opened.spending)

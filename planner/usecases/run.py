@@ -22,6 +22,7 @@ from planner.runtime.reporter import Reporter, SilentReporter
 from planner.runtime.router import ByPlan
 from planner.runtime.session import Session
 from planner.runtime.settings import SessionSettings
+from planner.runtime.spending import Spending, check_anything_done, with_spending
 from planner.usecases import DEFAULT_STORE
 from planner.usecases.measure import check_policy_reads, check_prm_given, run_strategy
 from planner.usecases.open_session import open_session
@@ -71,13 +72,15 @@ class Answers:
 
     Attributes:
         runs: the run of the plan, or one run for each strategy.
+        spending: what was spent of the settings' `max_usd`; None without one.
     """
 
     runs: tuple[AnsweredRun, ...]
+    spending: Spending | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"runs": [one.to_dict() for one in self.runs]}
+        return with_spending({"runs": [one.to_dict() for one in self.runs]}, self.spending)
 
 
 def run(
@@ -130,8 +133,11 @@ def run(
     settings = settings_for(problem_list, settings, session, None if plan is None else plan.domain)
     with open_session(session, store, settings, reporter, policy=policy, prm=prm) as opened:
         if plan is not None:
-            return Answers((_run_plan(opened, plan, problem_list, policy, prm),))
-        return Answers(_run_strategies(opened, strategies, problem_list, policy, prm))
+            runs: tuple[AnsweredRun, ...] = (_run_plan(opened, plan, problem_list, policy, prm),)
+        else:
+            runs = _run_strategies(opened, strategies, problem_list, policy, prm)
+        check_anything_done(opened.spending, sum(one.summary.problems for one in runs))
+        return Answers(runs, opened.spending)
 
 
 def _run_plan(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from executor.models.templates import PromptTemplate
+from executor.policies.capped import CappedPolicy
 from executor.policies.simulated import SimulatedPolicy, SimulatedPrm
 from executor.run.admission import Admission
 from executor.run.runner import Executor
@@ -54,8 +55,10 @@ class SimulatedSession(Session):
         if prm is not None and registry.is_registered(prm.checkpoint):
             scorer, digests = registry.make(prm.checkpoint), digests | {"prm": prm.digest()}
         self._loaded = _Loaded(served, scorer)
+        money = self._cap_for(policy, prm)
+        writes = served if money is None else CappedPolicy(served, money)
         return Executor(
-            served, scorer, self.grader, sampling or self.settings.sampling,
+            writes, scorer, self.grader, sampling or self.settings.sampling,
             seed=self.settings.seed, digests=digests, top_logprobs=self.settings.top_logprobs,
         )  # fmt: skip
 

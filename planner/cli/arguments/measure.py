@@ -7,6 +7,7 @@ from planner.cli.options import (
     add_models,
     add_problems,
     add_sampling,
+    add_spending,
     add_strategy_options,
 )
 
@@ -26,6 +27,7 @@ def add_arguments(parser: Parser) -> None:
     add_strategy_options(parser)
     add_sampling(parser)
     add_cluster(parser)
+    add_spending(parser)
 
 
 COMMAND = Command(

@@ -7,6 +7,7 @@ from planner.cli.options import (
     add_models,
     add_problems,
     add_sampling,
+    add_spending,
     whole,
 )
 
@@ -38,6 +39,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add_sampling(parser, budgets=True)
     add_cluster(parser)
+    add_spending(parser)
 
 
 COMMAND = Command(

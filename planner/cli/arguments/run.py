@@ -9,6 +9,7 @@ from planner.cli.options import (
     add_problems,
     add_sampling,
     add_scorer,
+    add_spending,
     add_strategy_options,
     runnable,
     whole,
@@ -38,6 +39,7 @@ def add_arguments(parser: Parser) -> None:
     add_strategy_options(parser)
     add_sampling(parser)
     add_cluster(parser)
+    add_spending(parser)
 
 
 COMMAND = Command(

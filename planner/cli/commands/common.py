@@ -46,6 +46,7 @@ def option_name(field: str) -> str:
 def settings(arguments: Namespace) -> SessionSettings:
     """Settings of a session from the sampling, engine, server and cluster options."""
     given = {name: getattr(arguments, name, None) for name in SAMPLING}
+    spending = _spending(arguments) if hasattr(arguments, "max_usd") else {}
     return SessionSettings(
         sampling=Sampling(**{k: v for k, v in given.items() if v is not None}),
         seed=arguments.seed,
@@ -60,7 +61,22 @@ def settings(arguments: Namespace) -> SessionSettings:
         top_logprobs=getattr(arguments, "top_logprobs", None),
         access=access(arguments),
         endpoint=endpoint_limits(arguments),
+        **spending,
     )
+
+
+def _spending(arguments: Namespace) -> dict[str, Any]:
+    """The cap on money and the prices it counts by, as settings."""
+    prices = Pricing(
+        prices=arguments.prices,
+        batch=arguments.batch_prices,
+        names=pairs("--price-name", arguments.price_name),
+    )
+    if arguments.max_usd is None and prices != Pricing():
+        raise InputError(
+            "--prices, --batch-prices and --price-name: are what --max-usd counts by; give it too"
+        )
+    return {"max_usd": arguments.max_usd, "pricing": prices}
 
 
 def models(

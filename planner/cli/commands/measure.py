@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from rich.console import Console
+
 from planner.cli.commands import common
 from planner.cli.console import Output
 from planner.cli.tables import show_summaries
-from planner.usecases.measure import measure
+from planner.usecases.measure import Measurement, measure
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -22,4 +24,11 @@ def run(arguments: Namespace, output: Output) -> None:
         settings=common.settings(arguments),
         reporter=output,
     )
-    output.result(found.to_dict(), lambda console: show_summaries(console, "measured", found.runs))
+    output.result(found.to_dict(), lambda console: show(console, found))
+
+
+def show(console: Console, found: Measurement) -> None:
+    """Print accuracy and tokens of each strategy, and what was spent of a cap."""
+    show_summaries(console, "measured", found.runs)
+    if found.spending is not None:
+        console.print(str(found.spending), highlight=False)

@@ -81,6 +81,8 @@ def show(console: Console, found: Profile) -> None:
         )
     if said := only_thoughts(found.only_thoughts, ledger.thought):
         console.print(said, highlight=False, markup=False)
+    if found.spending is not None:
+        console.print(str(found.spending), highlight=False)
 
 
 def show_grid(console: Console, grid: ThinkingGrid) -> None:

@@ -57,6 +57,8 @@ def _strategies(arguments: Namespace) -> list[Strategy]:
 def show(console: Console, found: Answers) -> None:
     """Print totals and, of a single run, its strategies and answers."""
     show_summaries(console, "runs", [one.summary for one in found.runs])
+    if found.spending is not None:
+        console.print(str(found.spending), highlight=False)
     if len(found.runs) > 1:
         return
     (only,) = found.runs

@@ -11,16 +11,18 @@ import pytest
 
 from executor.access import Access, Secret
 from executor.engines.base import EngineCounters
-from executor.errors import EngineError, InputError
+from executor.errors import EngineError, InputError, MoneySpentError
 from executor.ledger import Ledger
 from executor.models.checkpoint import Checkpoint
 from executor.models.stopping import Finish
 from executor.models.templates import PromptTemplate
 from executor.policies.base import Bill, ChatPolicy, ChatRequest, ContextFullError, Written
+from executor.policies.capped import capped, most_prompt_tokens
 from executor.policies.endpoint import EndpointPolicy
 from executor.policies.simulated import simulated_problems
 from executor.servers.endpoint import EndpointLimits, EndpointRefusedError
 from executor.servers.server import Patience
+from executor.spending import MoneyCap, Tariff
 from executor.testing.chat_policy_conformance import ChatPolicyConformance
 from tests.helpers.chat_endpoint import KEY, MODEL, ChatEndpoint, chat_endpoint
 
@@ -278,3 +280,43 @@ def test_the_form_of_azure(server: ChatEndpoint) -> None:
 def test_nothing_answers(server: ChatEndpoint) -> None:
     with pytest.raises(InputError, match=r"nothing answers at http://127\.0\.0\.1:9/v1"):
         policy_on(server, base="http://127.0.0.1:9/v1")
+
+
+# Under a cap in USD
+
+TARIFF = Tariff.of(1.0, 0.5, 3.0, 3.0)
+
+
+def usd(server: ChatEndpoint) -> float:
+    """What the endpoint billed, whether it said so or not."""
+    told, untold = server.billed, server.untold
+    cached = told["cached"] + untold["cached"]
+    prompt = told["prompt"] + untold["prompt"] - cached
+    generated = told["generated"] + untold["generated"]
+    return float(TARIFF.bill(Ledger(prompt=prompt, cached=cached, generated=generated)))
+
+
+@pytest.mark.parametrize("faults", [[], ["429", "500", "drop", "silent", "busy", "empty"] * 4])
+def test_a_cap_is_never_exceeded(server: ChatEndpoint, faults: list[str]) -> None:
+    """64 requests at once; what the endpoint bills and never told counts too."""
+    server.faults.extend(faults)
+    probe = policy_on(server)
+    cap = MoneyCap(12 * float(TARIFF.most(2, most_prompt_tokens(probe.ask(QUESTION)), 60)), TARIFF)
+    policy = capped(policy_on(server, limits=EndpointLimits(requests=64, timeout=20)), cap)
+    assert isinstance(policy, ChatPolicy)
+
+    async def one(number: int) -> int:
+        request = ChatRequest(policy.ask(QUESTION), 2, 60, 0.7, 1.0, number, Ledger(), Bill())
+        try:
+            return len(await policy.write(request))
+        except MoneySpentError:
+            return 0
+
+    async def many() -> list[int]:
+        return await asyncio.gather(*map(one, range(64)))
+
+    written = asyncio.run(many())
+    assert cap.is_reached and 0 < sum(written) < 128
+    assert usd(server) <= cap.spent + cap.lost + 1e-12 <= cap.limit + 1e-12
+    if not faults:
+        assert usd(server) == pytest.approx(cap.spent)

@@ -60,11 +60,12 @@ def test_one_list_as_json(file: str, capsys: pytest.CaptureFixture[str]) -> None
     [
         (
             ["--domain", "physics"],
-            "domain 'physics' is not known; expected maths or code or json",
+            "domain 'physics' is not known; expected maths or code or json or exact",
         ),
         (
             ["--domain", "math"],
-            "domain 'math' is not known; expected maths or code or json; did you mean maths?",
+            "domain 'math' is not known; expected maths or code or json or exact; did you mean "
+            "maths?",
         ),
     ],
 )
