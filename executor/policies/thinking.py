@@ -276,7 +276,7 @@ class _Thinking:
         elif thought is not None and not thought.closed:
             if self.limit is not None:
                 room = min(room, self.limit - thought.inside)
-            stop, schema = ((self.marks.format.close,) if self.bound else ()), None
+            stop, schema = ((self.marks.stop,) if self.bound else ()), None
         elif request.max_visible_tokens is not None:
             room = min(room, request.max_visible_tokens - self._visible(child))
         written = child.tokens[self.before :]
@@ -294,7 +294,7 @@ class _Thinking:
             return False
         visible = self._visible(child)
         if finish is Finish.STOP:
-            return visible > 0  # the mark that closes a thought stops a draw too
+            return visible > 0  # what may close a thought stops a draw too
         most = self.request.max_visible_tokens
         return most is not None and visible >= most
 

@@ -40,6 +40,8 @@ class Marks:
     def __init__(self, format_: ThinkingFormat, tokenizer: Any) -> None:
         self.format = format_
         self._tokenizer = tokenizer
+        added: dict[str, int] = getattr(tokenizer, "get_added_vocab", dict)()
+        self._added = {token: name for name, token in added.items()}
         self._open = self._exact(format_.open)
         self._close = self._exact(format_.close)
         self.opening: tuple[int, ...] = self._open or tuple(self._encode(format_.open))
@@ -74,6 +76,16 @@ class Marks:
         return bool(mark) and not rest.strip()
 
     @cached_property
+    def stop(self) -> str:
+        """A stop string at which a thought may have ended: the last token of the closing mark.
+
+        An engine finds a token by its id; it does not look for special tokens in texts.
+        """
+        if self._close is None:
+            return self.format.close
+        return self._added[self._close[-1]]
+
+    @cached_property
     def ending(self) -> tuple[int, ...]:
         """Tokens that end a thought from outside: a short sentence and the mark.
 
@@ -106,9 +118,7 @@ class Marks:
         Added tokens at both ends keep the tokenizer from joining the mark with its surroundings.
         """
         token_ids = self._encode(mark)
-        added: dict[str, int] = getattr(self._tokenizer, "get_added_vocab", dict)()
-        names = {token: name for name, token in added.items()}
-        first, last = names.get(token_ids[0]), names.get(token_ids[-1])
+        first, last = self._added.get(token_ids[0]), self._added.get(token_ids[-1])
         if first is None or last is None:
             return None
         return tuple(token_ids) if mark.startswith(first) and mark.endswith(last) else None

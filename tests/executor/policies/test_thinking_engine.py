@@ -16,7 +16,7 @@ from executor.ledger import Ledger
 from executor.loading import resolve
 from executor.models.stopping import Finish
 from executor.models.templates import template_for
-from executor.policies.base import Draw, DrawRequest, Policy
+from executor.policies.base import Draw, DrawRequest, Policy, Reads
 from executor.policies.served import ServedPolicy
 from executor.policies.thinking import ThinkingPolicy, thinking_policy
 from executor.policies.vllm import VllmPolicy
@@ -70,7 +70,7 @@ def inside(policy: ThinkingPolicy, one: Draw) -> Sequence[int]:
 
 def less(after: EngineCounters, before: EngineCounters) -> tuple[int, int]:
     spent = after - before
-    return spent.generated, spent.prompt + spent.cached
+    return spent.generated, spent.prompt
 
 
 @pytest.mark.parametrize("budget", [3, 10, 17])
@@ -129,14 +129,7 @@ class TestWithoutThoughts(PolicyConformance):
     def length(self) -> int:
         return 2
 
-
-class TestFree(PolicyConformance):
-    """So does one that thinks as long as it likes."""
-
-    @pytest.fixture
-    def policy(self, engine: VllmPolicy) -> ThinkingPolicy:
-        return thinking(engine, FREE)
-
-    @pytest.fixture
-    def question(self) -> str:
-        return QUESTIONS[0]
+    def test_earlier_turns_are_taken_or_refused_in_one_line(
+        self, policy: Policy, question: str
+    ) -> None:
+        assert policy.reads is Reads.QUESTION

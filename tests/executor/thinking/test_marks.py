@@ -9,6 +9,7 @@ import pytest
 
 from executor.errors import InputError
 from executor.models.templates import PromptTemplate
+from executor.models.tokens import Tokens
 from executor.strategy import Sampling
 from executor.thinking.budget import FREE, OFF, Thinking, check_room
 from executor.thinking.detection import Switch, detect_format, find_switch
@@ -120,6 +121,20 @@ def test_golden_sequences(name: str) -> None:
     if family.expected is not None and family.expected.closed:
         visible = tokenizer.decode(response[family.expected.end :], skip_special_tokens=True)
         assert visible.strip() == "4"
+
+
+@pytest.mark.parametrize(
+    ("name", "stop"),
+    [("qwen3", "</think>"), ("gpt-oss", "<|message|>"), ("magistral", "[/THINK]"),
+     ("marks that are no tokens", "</think>")],
+)  # fmt: skip
+def test_engines_stop_at_one_token_where_a_thought_may_end(name: str, stop: str) -> None:
+    family = FAMILIES[name]
+    tokenizer = make_tokenizer(family.template, family.marks, family.special)
+    marks = Marks(find_format(family.format), tokenizer)
+    assert marks.stop == stop
+    if name != "marks that are no tokens":
+        assert Tokens(tokenizer).single_tokens(stop) == (tokenizer.convert_tokens_to_ids(stop),)
 
 
 def test_a_switch_turns_thoughts_on_and_off() -> None:
