@@ -200,9 +200,12 @@ def _pools(
         return {models: {} for models in asked}
     samples, _ = load_pools(folder, policy)
     made = {}
+    grouped: dict[tuple[str | None, ...], list[int]] = {}  # the samples are the same
     for models in asked:
         known = models.prm is None or has_rewards(samples, models.prm)
-        pools = saved_pools(samples, models.prm, grader, further=()) if known else ()
+        pools = (
+            saved_pools(samples, models.prm, grader, further=(), grouped=grouped) if known else ()
+        )
         made[models] = {one.problem: one.pool for one in pools}
     return made
 
