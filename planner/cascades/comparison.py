@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from executor.errors import InputError
 from planner.cascades.cascade import replay
@@ -15,7 +16,7 @@ from planner.cascades.evidence import ModelsEvidence
 from planner.cascades.rivals import ORACLE, best_in_hindsight, oracle, rivals
 from planner.evaluation.bootstrap import Interval, ProblemBootstrap
 from planner.prediction.splits import FOLDS
-from profiling.arrays import Floats
+from profiling.arrays import Floats, Ints
 
 _LIMITS = 5
 
@@ -103,8 +104,8 @@ def limits_of(evidence: ModelsEvidence) -> list[float]:
     ]
     if not heads:
         raise InputError(
-            "no vote of any policy can be replayed on all shared problems; a cascade needs profiles "
-            "with at least 2 samples a problem"
+            "no vote of any policy can be replayed on all shared problems; a cascade needs "
+            "profiles with at least 2 samples a problem"
         )
     return [float(f"{x:.2g}") for x in np.geomspace(min(heads) + singles[-1], max(costs), _LIMITS)]
 
@@ -158,7 +159,12 @@ class _Judged:
         self._theirs = {name: np.full((2, count), np.nan) for name in self._rivals}
 
     def add(
-        self, search: Search, goal: Goal, others: ModelsEvidence, mine: Floats, promised: float
+        self,
+        search: Search,
+        goal: Goal,
+        others: ModelsEvidence,
+        mine: NDArray[np.intp],
+        promised: float,
     ) -> None:
         """Choose on the training problems of a fold, and replay on the fold."""
         cascade = search.choose(goal).cascade
@@ -240,7 +246,7 @@ def at_targets(
 def _at_target(
     evidence: ModelsEvidence,
     target: float,
-    fold: Floats,
+    fold: Ints,
     ours: Floats,
     theirs: Floats,
     random_state: int,

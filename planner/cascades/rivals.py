@@ -100,9 +100,7 @@ def agreement_threshold(search: Search, limit: float, others: ModelsEvidence) ->
     head, then = others.options[at], others.options[last]
     stopped, escalated = _split(head, share)
     asked = np.vstack([np.ones(len(escalated)), escalated])
-    return Replayed(
-        stopped + escalated * then.accuracy, head.cost + escalated * then.cost, asked
-    )
+    return Replayed(stopped + escalated * then.accuracy, head.cost + escalated * then.cost, asked)
 
 
 def _agreement(head: Option) -> Floats:

@@ -1,4 +1,4 @@
-"""What a stage of a cascade knows for free: how far its votes agree, and the leading answer's score."""
+"""What a stage of a cascade knows for free: the agreement of its votes, the leading answer's score."""
 
 from __future__ import annotations
 
@@ -93,7 +93,8 @@ def _by_class(classes: Ints, answered: Bools, weights: Floats, count: int) -> Fl
     """Sum weights by draw and class of equal answers, shape `(draws, classes)`."""
     draws = len(classes)
     at = (np.arange(draws)[:, None] * count + classes)[answered]
-    return np.bincount(at, weights[answered], minlength=draws * count).reshape(draws, count)
+    summed = np.bincount(at, weights[answered], minlength=draws * count)
+    return np.asarray(summed.reshape(draws, count), dtype=np.float64)
 
 
 def _worth(pool: Pool, count: int) -> Floats:

@@ -56,7 +56,7 @@ class Confidence:
 
     def bins(self, features: Floats) -> Ints:
         """The bin of each draw."""
-        return np.searchsorted(self.edges, self.model.chance(features), side="right")
+        return np.asarray(np.searchsorted(self.edges, self.model.chance(features), side="right"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Binned:
 
         def shares(values: Floats) -> Floats:
             summed = np.bincount(at, values.ravel(), minlength=problems * count)
-            return summed.reshape(problems, count) / draws
+            return np.asarray(summed.reshape(problems, count) / draws)
 
         return cls(shares(np.ones(right.shape)), shares(right), shares(chance))
 

@@ -125,9 +125,7 @@ def _options(
         features = right = None
         if _decides(strategy) and all(problem in pools for problem in problems):
             features, right = _drawn([pools[p] for p in problems], problems, strategy, draws)
-        made.append(
-            Option(models, strategy, accuracy[name].to_numpy(float), cost, features, right)
-        )
+        made.append(Option(models, strategy, accuracy[name].to_numpy(float), cost, features, right))
     return made
 
 

@@ -158,9 +158,7 @@ def saved_pools(
     rules = () if prm is None else _rules_of(rewards_of(samples, prm))
     further = further_rules(prm) if further is None else further
     for problem, rows in samples.groupby("problem", sort=True):
-        pool = Pool.of(
-            _records(rows, prm), grader, rules=rules, further=further, grouped=grouped
-        )
+        pool = Pool.of(_records(rows, prm), grader, rules=rules, further=further, grouped=grouped)
         yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
 
 
