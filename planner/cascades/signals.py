@@ -1,4 +1,4 @@
-"""What a stage of a cascade knows for free: the agreement of its votes, the leading answer's score."""
+"""What a stage of a cascade knows for free: its agreement, and the leading answer's score."""
 
 from __future__ import annotations
 
