@@ -20,7 +20,7 @@ from scipy.special import ndtr
 from executor.errors import InputError
 from planner.cascades.cascade import Cascade, Replayed, Stage, replay
 from planner.cascades.evidence import ModelsEvidence, Option
-from planner.cascades.stop_rule import Binned, Confidence, StopRule
+from planner.cascades.stop_rule import Binned, Confidence, Outlook
 from planner.choice.constraint import Constraint
 from planner.prediction.splits import FOLDS, problem_folds
 from profiling.arrays import Floats, Ints
@@ -123,6 +123,7 @@ class Search:
         accuracies = np.array([one.accuracy for one in evidence.options])
         self._hard = 1 - accuracies.mean(axis=0) + 1e-3
         self._hard /= self._hard.sum()
+        self._outlooks: dict[tuple[Stage, Stage], Outlook] = {}
 
     @cached_property
     def singles(self) -> tuple[Candidate, ...]:
@@ -155,15 +156,25 @@ class Search:
 
     def _before(self, head: _Head, following: Candidate, price: float) -> Candidate | None:
         """A stage put before others; None if it would always stop, or never."""
-        then = following.replayed
-        rule = StopRule.fit(head.confidence, head.binned, then.accuracy, then.cost, price)
+        rule = self._outlook(head, following).rule(price)
         if all(rule.escalates) or not any(rule.escalates):
             return None
         stage = Stage(head.option.models, head.option.strategy)
         cascade = Cascade(
             (stage, *following.cascade.stages), (rule, *following.cascade.rules)
         )  # fmt: skip
-        return Candidate(cascade, then.after(head.option, head.binned, rule), price)
+        return Candidate(cascade, following.replayed.after(head.option, head.binned, rule), price)
+
+    def _outlook(self, head: _Head, following: Candidate) -> Outlook:
+        """What is expected of both; that of a single strategy is the same at every price."""
+        then, cascade = following.replayed, following.cascade
+        at = (Stage(head.option.models, head.option.strategy), cascade.stages[0])
+        if not cascade.rules and at in self._outlooks:
+            return self._outlooks[at]
+        made = Outlook.fit(head.confidence, head.binned, then.accuracy, then.cost)
+        if not cascade.rules:
+            self._outlooks[at] = made
+        return made
 
     def _best(self, found: Sequence[Candidate], price: float) -> list[Candidate]:
         """The best on all problems, and the best on hard ones, which escalate more often."""

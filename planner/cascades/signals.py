@@ -71,12 +71,14 @@ def signals_of(pool: Pool, strategy: Strategy, order: Ints) -> Signals:
         nothing = np.zeros(len(order))
         return Signals(nothing, nothing, None if scores is None else nothing)
     votes = _by_class(classes, answered, weights, count)
-    present = _by_class(classes, answered, np.ones(order.shape), count) > 0
+    sizes = _by_class(classes, answered, np.ones(order.shape), count)
     if scores is not None and isinstance(strategy, BestOfN) and strategy.vote is Vote.MAX:
         right, leads = _best_scored(pool, order, classes, answered, scores, count)
     else:
-        most = np.where(present, votes, -1.0).max(axis=1, keepdims=True)
-        leads = present & (votes >= most * (1 - _ROUNDING))
+        most = np.where(sizes > 0, votes, -1.0).max(axis=1, keepdims=True)
+        # Of classes with equal weight the larger wins, as in the executor's vote.
+        heaviest = np.where((sizes > 0) & (votes >= most * (1 - _ROUNDING)), sizes, 0.0)
+        leads = (heaviest > 0) & (heaviest == heaviest.max(axis=1, keepdims=True))
         right = (leads * _worth(pool, count)).sum(axis=1) / np.maximum(leads.sum(axis=1), 1)
     first = leads.argmax(axis=1)
     total = weights.sum(axis=1)

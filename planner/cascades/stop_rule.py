@@ -109,37 +109,6 @@ class StopRule:
     gain: tuple[float, ...]
     escalates: tuple[bool, ...]
 
-    @classmethod
-    def fit(
-        cls, confidence: Confidence, seen: Binned, accuracy: Floats, cost: Floats, price: float
-    ) -> StopRule:
-        """Weigh the next stages' gain against their cost.
-
-        Args:
-            confidence: the stage's bins.
-            seen: its draws on the training problems.
-            accuracy, cost: expected accuracy and cost of the next stages on these problems, shape
-                `(problems,)`.
-            price: accuracy that a unit of cost must bring.
-        """
-        mass = seen.mass.sum(axis=0)
-        weight = np.maximum(mass, 1e-9)
-        chance = np.clip(seen.chance.sum(axis=0) / weight, 1e-4, 1 - 1e-4)
-        here = (seen.right.sum(axis=0) + _PRIOR * chance) / (mass + _PRIOR)
-        odds = logit(chance)
-        features = np.column_stack([odds, odds**2])
-        theirs = seen.mass.T @ accuracy
-        smooth = Logistic.fit(features, np.clip(theirs / weight, 0, 1), weight).chance(features)
-        gain = (theirs + _PRIOR * smooth) / (mass + _PRIOR) - here
-        mean = float(cost.mean())
-        price_there = price * (seen.mass.T @ cost + _PRIOR * mean) / (mass + _PRIOR)
-        return cls(
-            confidence,
-            tuple(map(float, here)),
-            tuple(map(float, gain)),
-            tuple(map(bool, gain > price_there)),
-        )
-
     def decide(self, features: Floats) -> tuple[bool, float]:
         """Whether the next stage is asked for one question, and P(this stage's answer is right).
 
@@ -180,3 +149,55 @@ class StopRule:
         if not all(isinstance(flag, bool) for flag in rule.escalates):
             raise ValueError("escalates: must be true or false in each bin")
         return rule
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a stage and the next stages are expected to get in each bin, shape `(bins,)` each.
+
+    Attributes:
+        confidence: the stage's bins.
+        right: P(the stage's answer is right).
+        gain: P(that of the next stages is) minus that.
+        cost: expected cost of the next stages.
+    """
+
+    confidence: Confidence
+    right: Floats
+    gain: Floats
+    cost: Floats
+
+    @classmethod
+    def fit(cls, confidence: Confidence, seen: Binned, accuracy: Floats, cost: Floats) -> Outlook:
+        """Count what the stages get on the training problems.
+
+        Args:
+            confidence: the stage's bins.
+            seen: its draws on the training problems.
+            accuracy, cost: expected accuracy and cost of the next stages on these problems, shape
+                `(problems,)`.
+        """
+        mass = seen.mass.sum(axis=0)
+        weight = np.maximum(mass, 1e-9)
+        chance = np.clip(seen.chance.sum(axis=0) / weight, 1e-4, 1 - 1e-4)
+        right = (seen.right.sum(axis=0) + _PRIOR * chance) / (mass + _PRIOR)
+        odds = logit(chance)
+        features = np.column_stack([odds, odds**2])
+        theirs = seen.mass.T @ accuracy
+        smooth = Logistic.fit(features, np.clip(theirs / weight, 0, 1), weight).chance(features)
+        gain = (theirs + _PRIOR * smooth) / (mass + _PRIOR) - right
+        there = (seen.mass.T @ cost + _PRIOR * float(cost.mean())) / (mass + _PRIOR)
+        return cls(confidence, right, gain, there)
+
+    def rule(self, price: float) -> StopRule:
+        """The rule that asks on if the gain exceeds the price of the cost.
+
+        Args:
+            price: accuracy that a unit of cost must bring.
+        """
+        return StopRule(
+            self.confidence,
+            tuple(map(float, self.right)),
+            tuple(map(float, self.gain)),
+            tuple(map(bool, self.gain > price * self.cost)),
+        )
