@@ -198,7 +198,10 @@ def add_models(command: Parser, *, served: bool = True, several: bool = False) -
 
 
 def add_scorer(
-    command: Parser, text: str, kind: Callable[[str], str] = str, action: str = "store"
+    command: Parser | argparse._ArgumentGroup,
+    text: str,
+    kind: Callable[[str], str] = str,
+    action: str = "store",
 ) -> None:
     """Add the scorer; `--prm` is another name of the option."""
     command.add_argument(

@@ -27,6 +27,7 @@ from profiling.pass_rate import Difficulty
 _T = TypeVar("_T")
 
 FORMAT = "apportion-plan"
+CASCADE = "apportion-cascade"  # the format of `planner.cascades.serialization`
 VERSION = 3
 
 
@@ -91,6 +92,11 @@ def load_plan(path: Path | str) -> Plan:
         record = from_json(raw)
     except ValueError as error:
         raise InputError(f"plan {path}: not JSON ({one_line(error)})") from None
+    if isinstance(record, dict) and record.get("format") == CASCADE:
+        raise InputError(
+            f"plan {path}: is a cascade of several policies; expected a plan of one: apportion run "
+            "runs both"
+        )
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"plan {path}: not a plan; apportion plan --out makes one")
     if (version := record.get("version")) != VERSION:

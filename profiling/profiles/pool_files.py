@@ -152,6 +152,7 @@ def saved_pools(
     grader: Grader,
     *,
     further: tuple[Rule, ...] | None = None,
+    grouped: dict[tuple[str | None, ...], list[int]] | None = None,
 ) -> Iterator[ProblemPool]:
     """Yield the pools of saved samples, with the scores of a PRM if `prm` names one.
 
@@ -162,11 +163,12 @@ def saved_pools(
         prm: name of the PRM; None: no scores.
         grader: decides which answers are equal.
         further: votes by rank to replay (`Pool.further`); None: those of the scorer's authors.
+        grouped: cache of answer classes (`Pool.of`).
     """
     rules = () if prm is None else _rules_of(rewards_of(samples, prm))
     further = further_rules(prm) if further is None else further
     for problem, rows in samples.groupby("problem", sort=True):
-        pool = Pool.of(_records(rows, prm), grader, rules=rules, further=further)
+        pool = Pool.of(_records(rows, prm), grader, rules=rules, further=further, grouped=grouped)
         yield ProblemPool(str(problem), pool, float(pool.tokens.sum()))
 
 

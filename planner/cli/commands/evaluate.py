@@ -7,22 +7,37 @@ from argparse import Namespace
 import numpy as np
 from rich.console import Console
 
-from planner.cli.commands import common
+from executor.errors import InputError
+from planner.cascades.choice import UNITS
+from planner.cli.commands import common, evaluate_cascades
 from planner.cli.console import Output, count, share, table
 from planner.evaluation.bootstrap import Interval
 from planner.evaluation.comparison import Comparison
 from planner.evaluation.exchange import Exchange
 from planner.report.notes import word
 from planner.report.wording import plural
+from planner.usecases.asked_models import EVERY
 from planner.usecases.evaluate import Evaluation, evaluate
 from planner.usecases.routed_plans import with_probes
 
+_OF_CASCADES = ("prm", "target_accuracy", *UNITS.values())
+
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Make plans fold by fold, and compare."""
+    """Make plans fold by fold, and compare; of several policies cascades."""
+    policies = arguments.policy or []
+    if len(policies) > 1 or EVERY in policies:
+        evaluate_cascades.run(arguments, output)
+        return
+    for option in _OF_CASCADES:
+        if getattr(arguments, option) is not None:
+            raise InputError(
+                f"{common.option_name(option)}: is for cascades of several policies; give --policy "
+                "twice, or leave it out"
+            )
     budgets = arguments.budgets
     found = evaluate(
-        arguments.policy,
+        next(iter(policies), None),
         budgets=common.whole_numbers("--budgets", budgets) if budgets else None,
         trials=arguments.trials,
         seed=arguments.seed,

@@ -1,0 +1,1 @@
+"""Cascades: a small model answers first, and a larger one only if that is worth its cost."""
