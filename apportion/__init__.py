@@ -21,6 +21,7 @@ import importlib
 TYPE_CHECKING = False  # True to type checkers; importing `typing` would take longer than the rest
 if TYPE_CHECKING:
     __version__: str
+    from executor.access import Access as Access
     from executor.answers.grader import Grader as Grader
     from executor.answers.reasons import GradeReason as GradeReason
     from executor.engines.options import EngineOptions as EngineOptions
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
     from executor.errors import InputError as InputError
     from executor.errors import StoreLostError as StoreLostError
     from executor.ledger import Ledger as Ledger
+    from executor.policies.base import ChatPolicy as ChatPolicy
     from executor.policies.base import Draw as Draw
     from executor.policies.base import DrawRequest as DrawRequest
     from executor.policies.base import Policy as Policy
     from executor.problem import Problem as Problem
     from executor.scorers.base import StepScorer as Scorer
+    from executor.servers.endpoint import EndpointLimits as EndpointLimits
     from executor.store.store import Store as Store
     from executor.strategy import AdaptiveMajority as AdaptiveMajority
     from executor.strategy import Aggregate as Aggregate
@@ -96,6 +99,7 @@ if TYPE_CHECKING:
     from profiling.pass_rate import Difficulty as Difficulty
 
 __all__ = [
+    "Access",
     "AdaptiveMajority",
     "Against",
     "Aggregate",
@@ -105,11 +109,13 @@ __all__ = [
     "BeamSearch",
     "BestOfN",
     "BudgetReport",
+    "ChatPolicy",
     "Constraint",
     "Difficulty",
     "Draw",
     "DrawRequest",
     "Dvts",
+    "EndpointLimits",
     "EngineError",
     "EngineOptions",
     "Evaluation",
@@ -207,6 +213,8 @@ _HOMES = {
     "SessionSettings": "planner.runtime.settings",
     "Sampling": "executor.strategy",
     "EngineOptions": "executor.engines.options",
+    "Access": "executor.access",
+    "EndpointLimits": "executor.servers.endpoint",
     "ServiceSettings": "planner.service.http.settings",
     "ProblemFiles": "planner.usecases.problem_files",
     "Gradable": "planner.usecases.grade",
@@ -218,6 +226,7 @@ _HOMES = {
     "Reporter": "planner.runtime.reporter",
     "Answer": "planner.choice.answer",
     "PlanResult": "planner.usecases.plan",
+    "ChatPolicy": "executor.policies.base",
     "Draw": "executor.policies.base",
     "DrawRequest": "executor.policies.base",
     "Ledger": "executor.ledger",

@@ -116,6 +116,7 @@ class NoteCode(StrEnum):
     NOTHING_IN_TIME = "nothing_in_time"
     TIME_RAN_OUT = "time_ran_out"
     ANSWERS_NOT_COMPARED = "answers_not_compared"
+    USAGE_UNKNOWN = "usage_unknown"
     FEWER_ANSWERS = "fewer_answers"
     OTHER_TEMPERATURE = "other_temperature"
     TOKENS_CAPPED = "tokens_capped"

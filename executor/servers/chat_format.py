@@ -14,7 +14,9 @@ _MOST_STOPS = 4  # of OpenAI's own endpoint
 # Values that say the same as nothing, so that a refused setting may be left out.
 _NEUTRAL = {"temperature": 1.0, "top_p": 1.0}
 # How OpenAI, vLLM, llama.cpp and Anthropic call a conversation that their model cannot hold.
-_TOO_LONG = re.compile(r"context[_ ]length|context[_ ]size|context window|prompt is too long", re.I)
+_TOO_LONG = re.compile(
+    r"context[_ ](?:length|size|window)|max_model_len|prompt is too long", re.IGNORECASE
+)
 _FILTERED = re.compile(r"content[_ ]filter|content_policy_violation|ResponsibleAIPolicy", re.I)
 _ENDED = {None: Finish.EOS, "length": Finish.LENGTH, "max_tokens": Finish.LENGTH}
 

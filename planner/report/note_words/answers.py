@@ -115,6 +115,8 @@ WORDINGS: Mapping[NoteCode, str | Callable[[Note], str]] = {
     NoteCode.NOTHING_IN_TIME: _nothing_in_time,
     NoteCode.TIME_RAN_OUT: _time_ran_out,
     NoteCode.ANSWERS_NOT_COMPARED: _answers_not_compared,
+    NoteCode.USAGE_UNKNOWN:
+        "the policy's endpoint did not report all that it bills; the usage has what it reported",
     NoteCode.FEWER_ANSWERS: _fewer_answers,
     NoteCode.OTHER_TEMPERATURE: _other_temperature,
     NoteCode.TOKENS_CAPPED: _tokens_capped,

@@ -330,6 +330,8 @@ class PlanAnswerer:
             notes.append(Note.of(NoteCode.TIME_RAN_OUT, seconds=seconds, ended=ended))
         if pairs := routed.outcome.uncompared:
             notes.append(Note.of(NoteCode.ANSWERS_NOT_COMPARED, pairs=pairs))
+        if routed.outcome.unknown - {"logprob"}:
+            notes.append(Note.of(NoteCode.USAGE_UNKNOWN))
         if texts < query.n and not routed.cut:
             notes.append(Note.of(NoteCode.FEWER_ANSWERS, asked=query.n, different=texts))
         notes += sampling_notes(query, self.plan.sampling)

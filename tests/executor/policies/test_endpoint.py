@@ -75,7 +75,7 @@ def check_billed(ledger: Ledger, server: ChatEndpoint) -> None:
 class TestEndpointPolicy(ChatPolicyConformance):
     @pytest.fixture
     def policy(self, server: ChatEndpoint) -> ChatPolicy:
-        server.delay = 0.1
+        server.delay = 0.05
         return policy_on(server)
 
     @pytest.fixture
@@ -86,7 +86,7 @@ class TestEndpointPolicy(ChatPolicyConformance):
 class TestEndpointPolicyOnePerRequest(TestEndpointPolicy):
     @pytest.fixture
     def policy(self, server: ChatEndpoint) -> ChatPolicy:
-        server.delay = 0.1
+        server.delay = 0.05
         return policy_on(server, limits=EndpointLimits(one_per_request=True))
 
 

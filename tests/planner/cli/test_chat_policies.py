@@ -58,16 +58,17 @@ def check_no_key(place: Path, *outputs: str) -> None:
         assert KEY not in output
 
 
+@pytest.mark.parametrize("n", [30, pytest.param(200, marks=pytest.mark.slow)])
 def test_every_problem_is_recorded_once_and_billed_once_whatever_fails(
-    place: Path, server: ChatEndpoint
+    place: Path, server: ChatEndpoint, n: int
 ) -> None:
-    problems = write_problems(place, 200)
-    server.faults.extend(FAULTS * 8)
+    problems = write_problems(place, n)
+    server.faults.extend(FAULTS * (n // 15))
     options = at(server, "--max-samples", "4", "--api-requests", "32")
     profiled = apportion(place, "profile", "--problems", problems, *options)
     assert profiled.returncode == 0, profiled.stderr
     found = outcomes(place)
-    assert len({one.problem.text for one in found}) == len(found) == 200
+    assert len({one.problem.text for one in found}) == len(found) == n
     assert all(times == 4 for times in server.given.values())
     ledgers = [one.ledger for one in found]
     assert sum(one.policy_generated for one in ledgers) == server.billed["generated"]

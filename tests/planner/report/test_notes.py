@@ -528,6 +528,8 @@ EXAMPLES = [
      "time ran out after 0.9 s: the answer is the text written by then"),
     (Note.of(CODE.ANSWERS_NOT_COMPARED, pairs=1),
      "the vote counts 1 pair of answers as different: comparing them took too long"),
+    (Note.of(CODE.USAGE_UNKNOWN),
+     "the policy's endpoint did not report all that it bills; the usage has what it reported"),
     (Note.of(CODE.FEWER_ANSWERS, asked=3, different=2), "3 answers were asked for; 2 differ"),
     (Note.of(CODE.OTHER_TEMPERATURE, temperature=0.7),
      "predicted for temperature 0.7, not this one"),
