@@ -84,7 +84,8 @@ _COUNTS = tuple(f.name for f in fields(Ledger))
 _TOKENS = tuple(name for name in _COUNTS if name != "spared")
 # Names of the counts in tables.
 COLUMNS = {name: f"{name}_tokens" for name in _TOKENS} | {"spared": "spared_responses"}
-TOKEN_COLUMNS = tuple(COLUMNS[name] for name in _TOKENS)
+# Those that add up: tokens inside thoughts are a part of others.
+TOKEN_COLUMNS = tuple(COLUMNS[name] for name in _TOKENS if name != "thought")
 
 
 class TokenCap:

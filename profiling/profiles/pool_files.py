@@ -48,7 +48,7 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     token, nats) if they were recorded, and a column `rewards:PRM` with the
     list of step rewards for each PRM that scored these samples. The frame of ledgers has one row
     per problem and PRM, with the columns `problem`, `prm` (empty for none), `samples`, and the
-    tokens of `executor.ledger.Ledger`.
+    tokens of `executor.ledger.Ledger`, of which those inside thoughts are left out.
 
     Raises:
         ValueError: there is no profile without a PRM, or a PRM scored other samples.
