@@ -87,7 +87,8 @@ _COUNTS = tuple(f.name for f in fields(Ledger))
 _TOKENS = tuple(name for name in _COUNTS if name not in ("spared", "executions"))
 # Names of the counts in tables; executions have no column, since only some domains have any.
 COLUMNS = {name: f"{name}_tokens" for name in _TOKENS} | {"spared": "spared_responses"}
-TOKEN_COLUMNS = tuple(COLUMNS[name] for name in _TOKENS)
+# Those that add up: tokens inside thoughts are a part of others.
+TOKEN_COLUMNS = tuple(COLUMNS[name] for name in _TOKENS if name != "thought")
 
 
 class TokenCap:

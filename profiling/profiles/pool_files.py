@@ -52,7 +52,8 @@ def pools_of(store: Store, policy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     answers were run, a column `certainty` (nats) if a policy with a reward head wrote them, and a
     column `rewards:PRM` with the list of step rewards for each PRM that scored these samples. The
     frame of ledgers has one row per problem and PRM, with the columns `problem`, `prm` (empty for
-    none), `samples`, and the tokens of `executor.ledger.Ledger`.
+    none), `samples`, and the tokens of `executor.ledger.Ledger`, of which those inside thoughts are
+    left out.
 
     Raises:
         ValueError: there is no profile without a PRM, or a PRM scored other samples.

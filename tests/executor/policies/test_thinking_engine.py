@@ -48,10 +48,12 @@ def engine() -> Iterator[VllmPolicy]:
     policy.close()
 
 
-def draw(policy: Policy, ledger: Ledger, question: str = QUESTIONS[0], n: int = 16) -> list[Draw]:
+def draw(
+    policy: Policy, ledger: Ledger, question: str = QUESTIONS[0], stop: Sequence[str] = ()
+) -> list[Draw]:
     request = DrawRequest(
-        policy.prompt(question), n=n, max_tokens=160, temperature=0.7, top_p=1.0, seed=3,
-        ledger=ledger, top_logprobs=5,
+        policy.prompt(question), n=16, max_tokens=160, temperature=0.7, top_p=1.0, seed=3,
+        ledger=ledger, stop=stop, top_logprobs=5,
     )  # fmt: skip
     return asyncio.run(policy.draw(request))
 
@@ -97,6 +99,21 @@ def test_off_is_the_switch_of_the_chat_template_and_free_is_the_model(engine: Vl
     plain = draw(engine, Ledger())
     assert [one.token_ids for one in draw(free, ledger)] == [one.token_ids for one in plain]
     assert ledger.thought > 16 * 8
+
+
+def test_a_draw_of_a_step_stops_behind_the_thought(engine: VllmPolicy) -> None:
+    for budget in (Thinking(9), FREE):
+        policy, ledger = thinking(engine, budget), Ledger()
+        # Thoughts are full of blank lines; the answer has a brace.
+        draws = draw(policy, ledger, stop=("}",))
+        for one in draws:
+            assert one.finish is Finish.STOP
+            visible = policy.tokens.decode(one.token_ids[one.visible_from :])
+            assert visible.startswith(" \\boxed{") and visible.endswith("}")
+        assert ledger.thought == sum(len(inside(policy, one)) for one in draws)
+        assert bool(sum(one.forced for one in draws)) == (budget != FREE)
+        blank = policy.tokens.encode("\n\n")
+        assert any(set(blank) & set(inside(policy, one)) for one in draws)
 
 
 def test_a_server_gives_the_same(engine: VllmPolicy, tmp_path: Path) -> None:
