@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from executor.access import Access
 from executor.engines.base import EngineCounters
@@ -26,6 +27,11 @@ from executor.servers.endpoint import Endpoint, EndpointLimits, EndpointRefusedE
 from executor.servers.server import Patience
 
 Say = Callable[[str], None]
+
+
+def _is_here(url: str) -> bool:
+    """Whether an address is surely one of this machine."""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 class EndpointPolicy(ChatPolicy):
@@ -81,6 +87,8 @@ class EndpointPolicy(ChatPolicy):
         (base,) = checkpoint.servers
         endpoint = Endpoint(f"policy {checkpoint.name}", base, access, limits, patience)
         endpoint.probe()
+        if access.sent() and base.startswith("http://") and not _is_here(base):
+            say(f"note: policy {checkpoint.name}: {base} gets the key unencrypted; expected https")
         return cls(checkpoint.name, template, endpoint, limits, say)
 
     def ask(
