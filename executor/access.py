@@ -152,8 +152,8 @@ def _from_environment(variable: str, environ: Mapping[str, str], option: str) ->
         )
     value = environ.get(variable, "").strip()
     if not value:
-        # A key of letters and digits alone looks like a name: it is not quoted, either.
-        shown = f" {variable}" if variable.upper() == variable else ""
+        # A key of letters and digits alone looks like a name: only what surely is one is quoted.
+        shown = f" {variable}" if variable.isupper() and "_" in variable else ""
         raise InputError(
             f"{option}: the environment variable{shown} is not set; expected one that holds the "
             "value, never the value itself"

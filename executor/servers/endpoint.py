@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import ssl
 import time
@@ -154,7 +155,7 @@ class Endpoint:
         """
         self._attach()
         began, failures = time.monotonic(), 0
-        while True:
+        for number in itertools.count(1):
             try:
                 answer = await self._try(body, tries)
             except _FailedTryError as error:
@@ -164,16 +165,26 @@ class Endpoint:
                 return answer
             failures += not failed.busy
             tries.lost += failed.sent
-            await self._pause(failed, failures, began)
+            await self._pause(failed, number, failures, began)
             if failed.sent:
                 tries.pay()
+        raise AssertionError("the tries have no end of their own")
 
-    async def _pause(self, failed: _FailedTryError, failures: int, began: float) -> None:
-        """Wait before another try; EngineError if there is to be none."""
+    async def _pause(
+        self, failed: _FailedTryError, number: int, failures: int, began: float
+    ) -> None:
+        """Wait before another try; EngineError if there is to be none.
+
+        Args:
+            failed: the last try.
+            number: number of tries so far.
+            failures: those among them that failed while the endpoint was not busy.
+            began: time of the first, of `time.monotonic`.
+        """
         why = f"{self.base}: {failed}"
         patience, now = self._patience, time.monotonic()
         silent = now - max(began, self._answered)
-        wait = patience.pause(max(1, failures)) if failed.wait is None else failed.wait
+        wait = failed.wait or patience.pause(number)
         if failures >= patience.attempts and self._answered > began:
             raise EngineError(f"{self.label}: a request failed {failures} times, last at {why}")
         if silent + wait > patience.outage and (failed.busy or failures > 1):

@@ -11,6 +11,18 @@ from executor.access import DEFAULT_KEY, NO_ACCESS, Access
 from executor.servers.address import Api
 
 
+class _NoKey(argparse.Action):
+    """Refuses a key on the command line, without showing it."""
+
+    def __call__(self, *_: object) -> None:
+        """See argparse."""
+        raise argparse.ArgumentError(
+            self,
+            "a key is never the value of an option; expected --api-key-env NAME or "
+            "--api-key-file FILE",
+        )
+
+
 def add_api(command: argparse.ArgumentParser) -> None:
     """Add how a policy at an address is asked: its API, keys, headers and limits."""
     group = command.add_argument_group(
@@ -30,6 +42,7 @@ def add_api(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"environment variable of the key (default: {DEFAULT_KEY}, for chat policies)",
     )
+    group.add_argument("--api-key", nargs="?", action=_NoKey, help=argparse.SUPPRESS)
     group.add_argument("--api-key-file", type=Path, metavar="FILE", help="file of the key")
     group.add_argument(
         "--api-header",

@@ -121,6 +121,8 @@ def test_a_key_that_is_withdrawn_ends_a_run_that_goes_on_later(
         ),
         (["--strategies", "majority", "--budgets", "2", "--api-key-env", "NOT_SET"], "NOT_SET"),
         (["--strategies", "majority", "--budgets", "2", "--api-key-env", "sk-1234-99"], "never a"),
+        (["--strategies", "majority", "--budgets", "2", "--api-key", "sk-1234-99"], "never the"),
+        (["--strategies", "majority", "--budgets", "2", "--api-key=sk-1234-99"], "never the"),
         (["--strategies", "majority", "--budgets", "2", "--api-requests", "0"], "at least 1"),
         (["--strategies", "majority", "--budgets", "2", "--api-header", "x=sk-1234-99"], "never a"),
     ],
