@@ -18,7 +18,7 @@ from planner.cascades.choice import Search
 from planner.cascades.evidence import ModelsEvidence, Option
 from profiling.arrays import Floats
 
-MIXTURE = "a random mixture of two models"
+MIXTURE = "a random mixture of two strategies of any models"
 THRESHOLD = "a fixed threshold on agreement"
 ORACLE = "an oracle that knows every model's accuracy on each problem (a bound)"
 _PRICES = 200  # of the oracle

@@ -62,7 +62,7 @@ def test_from_profiles_to_answers(session: TwoModels, tmp_path: Path) -> None:
     assert evaluation.to_dict()["unit"] == "flops" and len(evaluation.limits) == 1
     page = io.StringIO()
     show(Console(file=page, width=200), evaluation)
-    assert "a random mixture of two models" in page.getvalue()
+    assert "a random mixture of two strategies" in page.getvalue()
     made = plan_cascade(
         [SMALL, LARGE], ["none"], constraint=Constraint(max_flops=LIMIT), store=store
     )
