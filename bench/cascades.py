@@ -3,9 +3,9 @@
 Three policies (lab-0.4m, lab-0.8m, lab-1.8m) were run on the same 400 problems, with 256 samples a
 problem, and so were searches. `apportion evaluate` of several policies chooses a cascade on four
 fifths of the problems and judges it on the last fifth, beside each model alone with its best
-strategy, a random mixture of two strategies of any models, a fixed threshold on agreement (what routers do), the
-largest model at any cost, and an oracle. This is done with the strong PRM of each policy, and
-without a scorer.
+strategy, a random mixture of two strategies of any models, a fixed threshold on agreement (what
+routers do), the largest model at any cost, and an oracle. This is done with the strong PRM of each
+policy, and without a scorer.
 
 Figures: by limit of FLOPs the accuracy of each, the paired differences, the promised accuracy, and
 the regret to the best single model and strategy in hindsight at equal FLOPs; by target accuracy the

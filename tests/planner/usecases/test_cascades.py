@@ -16,6 +16,8 @@ from executor.run.runner import Executor
 from planner.cascades.serialization import load_cascade, save_cascade
 from planner.choice.constraint import Constraint
 from planner.cli.commands.evaluate_cascades import show
+from planner.cli.commands.plan import show_cascade as show_plan
+from planner.cli.commands.run import show_cascade as show_answers
 from planner.runtime.reporter import SilentReporter
 from planner.runtime.settings import SessionSettings
 from planner.usecases.evaluate_cascades import evaluate_cascades
@@ -24,6 +26,7 @@ from planner.usecases.profile import profile
 from planner.usecases.run_cascade import run_cascade
 from tests.helpers.command import apportion
 from tests.helpers.simulated_session import SimulatedSession, _Loaded
+from tests.planner.cascades.test_serialization import plan_of_two
 
 SMALL, LARGE = "Qwen2.5-0.5B-Instruct", "Qwen2.5-7B-Instruct"  # the catalog knows their sizes
 LIMIT = 2e12  # FLOPs a problem: below four samples of the large model on all
@@ -86,6 +89,12 @@ def test_from_profiles_to_answers(session: TwoModels, tmp_path: Path) -> None:
     low, high = made.promise.interval
     assert low - 0.1 <= document["accuracy"] <= high + 0.1 and document["accuracy"] > 0.85
     assert second.summary.ledger.generated > 0
+    page = io.StringIO()
+    show_plan(Console(file=page, width=200), made, file)
+    show_answers(Console(file=page, width=200), found)
+    assert f"stage 1: {made.stages[0].name}" in page.getvalue()
+    assert f"stage 1 passed on {first.passed_on} of 40 questions" in page.getvalue()
+    assert f"on 40 problems; promised {made.promise.accuracy:.3f}" in page.getvalue()
 
     again = run_cascade(PROBLEMS, made, session=session)
     assert [one.outcome for one in again.answers] == [one.outcome for one in found.answers]
@@ -111,3 +120,19 @@ def test_what_evaluate_refuses(options: list[str], message: str, tmp_path: Path)
     ended = apportion(tmp_path, "evaluate", *options)
     assert ended.returncode == 2
     assert message in ended.stderr and ended.stderr.count("\n") == 1
+
+
+def test_what_plan_and_run_refuse(tmp_path: Path) -> None:
+    two = ["plan", "--policy", "lab-0.4m", "--policy", "lab-1.8m", "--out", "c.json"]
+    save_cascade(plan_of_two(), tmp_path / "two.json")
+    (tmp_path / "q.jsonl").write_text('{"problem": "1 + 1?", "answer": "2"}\n')
+    run = ["run", "--plan", "two.json", "--problems", "q.jsonl"]
+    for arguments, message in (
+        ([*two, "--domain", "maths"], "--domain: a cascade is of the domain of its profiles"),
+        ([*two, "--budget", "4"], "--budget: N generations of a small and of a large model"),
+        ([*two[:3], "--out", "p.json", "--prm", "a", "--prm", "b"], "--prm: a plan of one policy"),
+        ([*run, "--policy", "lab-0.4m"], "--policy: a cascade names the models of its stages"),
+    ):
+        ended = apportion(tmp_path, *arguments)
+        assert ended.returncode == 2
+        assert message in ended.stderr and ended.stderr.count("\n") == 1
