@@ -149,6 +149,7 @@ def test_a_wrong_key_is_one_line_and_makes_no_store(place: Path, server: ChatEnd
     assert refused.returncode == 2
     assert "expected another key" in refused.stderr
     assert wrong not in refused.stderr + refused.stdout
+    assert not (place / "apportion.db").exists()
 
 
 def test_strategies_over_whole_responses_run(place: Path, server: ChatEndpoint) -> None:
