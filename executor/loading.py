@@ -135,7 +135,7 @@ def _resolve_address(
         if address.model and role == "policy" and address.api is None:
             chat = address.as_chat()
             say(
-                f"policy {address.model}: no model of this name is here, so {chat.urls[0]} is asked "
+                f"policy {address.model}: no such model is here, so {chat.urls[0]} is asked "
                 "over chat completions (--policy-api chat says so without this search)"
             )
             return _chat(chat, role, given)

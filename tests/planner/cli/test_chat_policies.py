@@ -95,7 +95,7 @@ def test_a_key_that_is_withdrawn_ends_a_run_that_goes_on_later(
     (line,) = [one for one in ended.stderr.splitlines() if one.startswith("apportion: ")]
     assert "expected another key" in line
     kept = len(outcomes(place))
-    assert 8 <= kept <= 12
+    assert 8 <= kept <= 15  # three others may be answered beside the one that is refused
     record = document(place, "run", "--problems", problems, *options)
     (run,) = record["runs"]
     assert len(run["answers"]) == len(outcomes(place)) == 30
