@@ -123,22 +123,22 @@ def _resolve_address(
 ) -> Checkpoint:
     """Return the checkpoint that is served at an address; InputError if it is not served there."""
     if address.api is Api.CHAT:
-        return _chat(address, role)
+        return _chat(address, role, access)
     # Only users of servers pay for the import of an HTTP client.
     from executor.servers.probe import check_served, served_root
 
-    access = access.of_tokens
+    given, access = access, access.of_tokens
     name = address.model or served_root(address.urls[0], role, access)
     try:
         checkpoint = resolve(name, role, say)
     except InputError:
         if address.model and role == "policy" and address.api is None:
-            chat = _chat(address.as_chat(), role)
+            chat = address.as_chat()
             say(
-                f"policy {address.model}: no model of this name is here, so {chat.servers[0]} is "
-                "asked over chat completions (--policy-api chat says so without this search)"
+                f"policy {address.model}: no such model is here, so {chat.urls[0]} is asked "
+                "over chat completions (--policy-api chat says so without this search)"
             )
-            return chat
+            return _chat(chat, role, given)
         if address.model:
             raise
         raise InputError(
@@ -150,10 +150,15 @@ def _resolve_address(
     return replace(checkpoint, servers=address.urls)
 
 
-def _chat(address: Address, role: Role) -> Checkpoint:
-    """Return what stands for the model at a chat endpoint, which nobody has asked yet."""
+def _chat(address: Address, role: Role, access: Access) -> Checkpoint:
+    """Return what stands for the model at a chat endpoint; InputError if it lets nobody in."""
+    from executor.servers.endpoint import Endpoint, EndpointLimits
+    from executor.servers.server import Patience
+
     if role != "policy":
         raise InputError(
             f"{role} {address}: a chat endpoint does not score; expected a server of a PRM"
         )
+    (base,) = address.urls
+    Endpoint(f"policy {address.model}", base, access, EndpointLimits(), Patience()).probe()
     return Checkpoint(address.model, str(address), address.urls)

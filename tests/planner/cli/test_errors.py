@@ -343,7 +343,13 @@ CASES: dict[str, tuple[Case, str]] = {
         "--policy http://localhost:8000/v1",
     ),
     "an address of an unknown model": (
-        lambda p: [*_served("http://127.0.0.1:9/v1"), "--policy-model", "nope"],
+        lambda p: [
+            *_served("http://127.0.0.1:9/v1"),
+            "--policy-model",
+            "nope",
+            "--policy-api",
+            "tokens",
+        ],
         "policy nope: no such model",
     ),
     "an impatient user": (
