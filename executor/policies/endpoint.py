@@ -206,6 +206,7 @@ class EndpointPolicy(ChatPolicy):
         generated, choices = usage.generated or 0, answer.choices
         ledger.charge_prompt(usage.prompt or 0, usage.cached or 0)
         ledger.generated += generated
+        ledger.thought += usage.thought or 0
         self._counted += EngineCounters(
             usage.prompt or 0, usage.cached or 0, generated, ended=len(choices)
         )

@@ -234,7 +234,7 @@ def test_thoughts_are_kept_apart_and_billed(server: ChatEndpoint) -> None:
     assert one.thought.startswith("hm")
     assert "hm" not in one.text
     assert one.thought_tokens == bill.thought == len(one.thought)
-    assert ledger.generated == one.n_tokens > len(one.thought)
+    assert ledger.generated == one.n_tokens > len(one.thought) == ledger.thought
 
 
 def test_a_response_gets_the_rest_of_the_context(server: ChatEndpoint) -> None:
