@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "data" / "models"
 PAGE = ROOT / "docs" / "paper-at-small-scale.md"
 pytestmark = pytest.mark.long
+THINKS = "lab-think-0.4m"  # is not in the matrix; its card is written by hand
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_the_page_is_made_again_as_it_is(made: Path) -> None:
 
 def test_every_model_has_the_card_it_should_have(made: Path) -> None:
     cards = sorted((made / "models").glob("*/README.md"))
-    assert {card.parent.name for card in cards} == {
+    assert {card.parent.name for card in cards} | {THINKS} == {
         config.parent.name for config in MODELS.glob("*/config.json")
     }
     for card in cards:

@@ -211,7 +211,9 @@ def test_a_broken_catalog_of_the_users_is_an_error_of_the_command_line(
 def test_a_policy_from_the_hub_is_asked_with_its_template(
     name: str, system: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_ref, "resolve", lambda name, role, say: Checkpoint(name, name))
+    monkeypatch.setattr(
+        model_ref, "resolve", lambda name, role, say, access: Checkpoint(name, name)
+    )
     template = model_ref.template_of(model_ref.find_policy(name))
     assert (template.system or "")[: len(system or "")] == (system or "")
     assert (template.system is None) == (system is None)
