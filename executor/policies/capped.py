@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 
 from executor.engines.base import EngineCounters
 from executor.ledger import Ledger
+from executor.models.templates import PromptTemplate
 from executor.policies.base import (
-    AnyPolicy,
     ChatPolicy,
     ChatRequest,
     Draw,
@@ -21,13 +21,6 @@ from executor.spending import MoneyCap
 
 # What an endpoint may add to a conversation: marks of its turns, and a system prompt of its own.
 _ADDED_TOKENS = 256
-
-
-def capped(policy: AnyPolicy, cap: MoneyCap) -> AnyPolicy:
-    """Return a policy whose every request is paid from a cap."""
-    if isinstance(policy, ChatPolicy):
-        return CappedChatPolicy(policy, cap)
-    return CappedPolicy(policy, cap)
 
 
 def most_prompt_tokens(messages: Messages) -> int:
@@ -54,6 +47,8 @@ class CappedPolicy:
         self._cap = cap
         self.name = policy.name
         self.tokens = policy.tokens
+        # What a policy that thinks renders its prompts with (`executor.policies.thinking`).
+        self.template: PromptTemplate = getattr(policy, "template", PromptTemplate())
         self.max_context = policy.max_context
         self.capacity = policy.capacity
         self.reads = policy.reads

@@ -20,7 +20,7 @@ from executor.errors import InputError
 from executor.models.checkpoint import Role
 from executor.models.templates import PromptTemplate, load_template
 from executor.policies.base import AnyPolicy, ChatPolicy
-from executor.policies.capped import capped
+from executor.policies.capped import CappedChatPolicy, CappedPolicy
 from executor.policies.thinking import thinking_policy
 from executor.problem import Problem
 from executor.run.admission import CONCURRENCY, Admission
@@ -191,14 +191,17 @@ class Session:
         beside = prm if prm is not None and prm.weights else None
         loaded = self._loaded.policy(policy, template or self.template(policy), beside=beside)
         sampling = sampling or self.settings.sampling
-        writes: AnyPolicy = loaded
+        writes: AnyPolicy
         if isinstance(loaded, ChatPolicy):
             check_thinking(policy, sampling)
+            writes = loaded if money is None else CappedChatPolicy(loaded, money)
         else:
             sampling = check_thinking(policy, sampling, loaded.tokens.tokenizer)
-            writes = thinking_policy(loaded, sampling.thinking, sampling.thinking_format)
+            # Each part of a response that thinks is a request of its own, so the cap lies inside.
+            paid = loaded if money is None else CappedPolicy(loaded, money)
+            writes = thinking_policy(paid, sampling.thinking, sampling.thinking_format)
         return Executor(
-            policy=writes if money is None else capped(writes, money),
+            policy=writes,
             prm=None if prm is None else self._loaded.prm(prm, loaded),
             digests=_digests(policy, prm),
             token_cap=self.settings.token_cap,

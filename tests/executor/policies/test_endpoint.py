@@ -17,7 +17,7 @@ from executor.models.checkpoint import Checkpoint
 from executor.models.stopping import Finish
 from executor.models.templates import PromptTemplate
 from executor.policies.base import Bill, ChatPolicy, ChatRequest, ContextFullError, Written
-from executor.policies.capped import capped, most_prompt_tokens
+from executor.policies.capped import CappedChatPolicy, most_prompt_tokens
 from executor.policies.endpoint import EndpointPolicy
 from executor.policies.simulated import simulated_problems
 from executor.servers.endpoint import EndpointLimits, EndpointRefusedError
@@ -302,8 +302,8 @@ def test_a_cap_is_never_exceeded(server: ChatEndpoint, faults: list[str]) -> Non
     server.faults.extend(faults)
     probe = policy_on(server)
     cap = MoneyCap(12 * float(TARIFF.most(2, most_prompt_tokens(probe.ask(QUESTION)), 60)), TARIFF)
-    policy = capped(policy_on(server, limits=EndpointLimits(requests=64, timeout=20)), cap)
-    assert isinstance(policy, ChatPolicy)
+    inner = policy_on(server, limits=EndpointLimits(requests=64, timeout=20))
+    policy = CappedChatPolicy(inner, cap)
 
     async def one(number: int) -> int:
         request = ChatRequest(policy.ask(QUESTION), 2, 60, 0.7, 1.0, number, Ledger(), Bill())

@@ -14,12 +14,15 @@ from executor.ledger import Ledger, TokenCap
 from executor.models.stopping import Finish
 from executor.outcome import grade
 from executor.policies.base import Draw, DrawRequest
+from executor.policies.capped import CappedPolicy
 from executor.policies.simulated import CharTokenizer, SimulatedPolicy
 from executor.policies.thinking import ThinkingPolicy, thinking_policy
 from executor.problem import Problem
 from executor.search import Context, Response, State, search
+from executor.spending import MoneyCap, Tariff
 from executor.strategy import Dvts, Majority, Sampling, ShortMOfK
 from executor.thinking.budget import FREE, OFF, Thinking
+from executor.thinking.formats import find_format
 from tests.helpers.thinkers import CLOSE, OPEN, VISIBLE, HarmonyTokenizer, Thinker
 
 PROBLEM = Problem("p", "What is 3 + 4?", "7")
@@ -221,3 +224,16 @@ def test_a_model_without_thoughts_is_left_alone_or_refused() -> None:
         thinking_policy(policy, OFF, None)
     with pytest.raises(InputError, match="expected one of harmony, seed"):
         thinking_policy(policy, FREE, "r1")
+
+
+def test_every_part_of_a_response_is_paid_from_a_cap() -> None:
+    """A cap lies inside: the thought and what follows it are requests of their own."""
+    tariff = Tariff.of(1.0, 1.0, 3.0, 3.0)
+    cap = MoneyCap(10.0, tariff)
+    ledger = Ledger()
+    capped = CappedPolicy(Thinker(), cap)
+    draws = draw(ThinkingPolicy(capped, find_format("think"), Thinking(4)), ledger)
+    plain = draw(thinking(Thinker(), 4))
+    assert [one.token_ids for one in draws] == [one.token_ids for one in plain]
+    assert any(one.forced for one in draws)
+    assert cap.spent == pytest.approx(float(tariff.bill(ledger)))
