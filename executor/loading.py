@@ -15,7 +15,7 @@ from executor.models import gguf
 from executor.models.bundled import CONVERTED, bundled, models_folder
 from executor.models.checkpoint import Checkpoint, Role, is_on_hub, is_scorer, name_of
 from executor.models.fused import fused_policy, served_name
-from executor.servers.address import Address, Api, read_address
+from executor.servers.address import Address, Api, read_address, shows_keys
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -134,6 +134,12 @@ def _resolve_address(
     except InputError:
         if address.model and role == "policy" and address.api is None:
             chat = address.as_chat()
+            if given.is_default and shows_keys(chat.urls[0]):
+                raise InputError(
+                    f"policy {address.model}: no such model is here; if {chat.urls[0]} is to be "
+                    "asked over chat completions, with the key of OPENAI_API_KEY unencrypted, say "
+                    "so: --policy-api chat"
+                ) from None
             say(
                 f"policy {address.model}: no such model is here, so {chat.urls[0]} is asked "
                 "over chat completions (--policy-api chat says so without this search)"

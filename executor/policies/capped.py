@@ -11,6 +11,7 @@ from executor.models.templates import PromptTemplate
 from executor.policies.base import (
     ChatPolicy,
     ChatRequest,
+    ContextFullError,
     Draw,
     DrawRequest,
     Messages,
@@ -134,6 +135,10 @@ class CappedChatPolicy(ChatPolicy):
             own = Ledger()
             try:
                 written = await self._policy.write(replace(request, ledger=own))
+            except ContextFullError:  # refused, and not billed
+                bill.usd = tariff.bill(own)
+                raise
+            else:
                 if not {"prompt", "generated"} & request.bill.unknown:
                     bill.usd = tariff.bill(own)
             finally:

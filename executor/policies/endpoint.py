@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from executor.access import Access
 from executor.engines.base import EngineCounters
@@ -24,17 +23,13 @@ from executor.policies.base import (
     Written,
 )
 from executor.policies.capped import most_prompt_tokens
+from executor.servers.address import shows_keys
 from executor.servers.chat_format import Answer, Dialect, shares
 from executor.servers.endpoint import Endpoint, EndpointLimits, EndpointRefusedError, Tries
 from executor.servers.server import Patience
 from executor.spending import pay_for_retry
 
 Say = Callable[[str], None]
-
-
-def _is_here(url: str) -> bool:
-    """Whether an address is surely one of this machine."""
-    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 class EndpointPolicy(ChatPolicy):
@@ -90,7 +85,7 @@ class EndpointPolicy(ChatPolicy):
         (base,) = checkpoint.servers
         endpoint = Endpoint(f"policy {checkpoint.name}", base, access, limits, patience)
         endpoint.probe()
-        if access.sent() and base.startswith("http://") and not _is_here(base):
+        if access.sent() and shows_keys(base):
             say(f"note: policy {checkpoint.name}: {base} gets the key unencrypted; expected https")
         return cls(checkpoint.name, template, endpoint, limits, say)
 

@@ -159,6 +159,13 @@ def located(name: str | None, model: str | None, option: str, api: str | None = 
     return str(replace(address, model=named, api=asked).as_chat())
 
 
+def shows_keys(url: str) -> bool:
+    """Whether a key on its way to an address could be read: it is not encrypted, nor stays here."""
+    parts = urlsplit(url)
+    here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return parts.scheme == "http" and not here
+
+
 def first_line(text: Any) -> str:
     """Return a server's words on one line of at most 200 characters."""
     return " ".join(str(text).split())[:200]

@@ -14,6 +14,7 @@ from executor.errors import EngineError
 from executor.models.fused import FusedRows
 from executor.models.stopping import StopAt
 from executor.servers.address import first_line
+from executor.servers.letter import hidden
 from executor.servers.server import Lease, ServerLostError, refused
 
 # Tokens per chunk, except the first, which comes at once: a chunk per token would cost more time
@@ -128,11 +129,13 @@ class StreamedCompletion:
         self.beside = [[] for _ in range(body["logprobs"])]
         async with client.stream("POST", f"{url}/v1/completions", json=body) as response:
             if response.status_code != 200:
-                raise refused(response.status_code, await response.aread(), url)
+                said = (await response.aread()).decode(errors="replace")
+                raise refused(response.status_code, hidden(client, said).encode(), url)
             async for line in response.aiter_lines():
                 before = len(self.token_ids)
                 if line.startswith("data: "):
-                    self._take(line[6:], url, asked, bound="structured_outputs" in body)
+                    data = hidden(client, line[6:]) if '"error"' in line else line[6:]
+                    self._take(data, url, asked, bound="structured_outputs" in body)
                 lease.heard(len(self.token_ids) - before)
         if not self.complete:
             raise ServerLostError(f"{url}: the answer broke off")

@@ -22,3 +22,12 @@ class Letter(httpx.Auth):
         """See httpx."""
         request.headers.update(self._access.sent())
         yield request
+
+    def hide(self, text: str) -> str:
+        """See `Access.hide`."""
+        return self._access.hide(text)
+
+
+def hidden(client: httpx.AsyncClient, text: str) -> str:
+    """Return what a server said to a client, without the secrets that it was sent."""
+    return client.auth.hide(text) if isinstance(client.auth, Letter) else text

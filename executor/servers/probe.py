@@ -100,9 +100,10 @@ def probe_policy(
         body = {"model": model["id"], "prompt": tokens.encode("1")[:1], "max_tokens": 1, "seed": 0}
         answer = _post(client, url, "/v1/completions", body, "policy")
         if answer.status_code != 200:
+            said = first_line(access.hide(answer.text))
             raise InputError(
-                f"policy {url}: that server does not write "
-                f"(status {answer.status_code}: {first_line(answer.text)}); PRMs go with --prm"
+                f"policy {url}: that server does not write (status {answer.status_code}: {said}); "
+                "PRMs go with --prm"
             )
         usage = _json(answer, url, "policy").get("usage") or {}
         if rows is not None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from executor.models.templates import PromptTemplate
@@ -49,7 +49,7 @@ class PlannedStage:
             "policy": self.policy,
             "prm": self.prm,
             "strategy": to_dict(self.strategy),
-            "sampling": asdict(self.sampling),
+            "sampling": self.sampling.to_dict(),
             "template": self.template.to_dict(),
             "rule": None if self.rule is None else self.rule.to_dict(),
         }
@@ -65,7 +65,7 @@ class PlannedStage:
             record["policy"],
             record["prm"],
             from_dict(record["strategy"]),
-            Sampling(**record["sampling"]),
+            Sampling.from_dict(record["sampling"]),
             PromptTemplate.from_dict(record["template"], where),
             None if record["rule"] is None else StopRule.from_dict(record["rule"]),
         )

@@ -229,8 +229,14 @@ class Session:
             return None
         check_scorer_costs_nothing(None if prm is None else prm.given)
         price = self.settings.pricing.token_price(policy.name)
+        cap = money_cap(limit, price)
         if self._money is None:
-            self._money = money_cap(limit, price)
+            self._money = cap
+        elif self._money.tariff != cap.tariff:
+            raise InputError(
+                f"--max-usd: policy {policy.name} has other prices than the policy before it, and "
+                "a cap counts by one list; run each with a cap of its own"
+            )
         return self._money
 
     def models(

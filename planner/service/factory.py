@@ -61,6 +61,8 @@ def create_plan_service(
         InputError: a model is not there, or does not fit the plan; the session is of another domain
             than the plan; or its scorer needs what questions of a service do not have.
     """
+    if session.settings.max_usd is not None:
+        raise InputError("--max-usd: caps a command, not a service; leave it out")
     if plan.domain != session.settings.domain:
         raise InputError(
             f"the plan is of domain {plan.domain}, and the session of {session.settings.domain}; "

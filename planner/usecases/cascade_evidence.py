@@ -152,17 +152,22 @@ def _cost(tokens: Floats, rates: Rates, unit: str, name: str) -> Floats:
     """Cost of each problem; costs are linear in tokens, so one price a kind suffices.
 
     Raises:
-        InputError: a price that the strategy needs is not known.
+        InputError: a price that the strategy needs, or one of its counts, is not known.
     """
     total = np.zeros(len(tokens))
     for at, one in enumerate(np.eye(len(_TOKENS))):
         if not tokens[:, at].any():
             continue
+        if np.isnan(tokens[:, at]).any():
+            raise InputError(
+                f"{unit} of {name}: some of its runs do not tell their {_TOKENS[at]}; a cascade "
+                "needs evidence whose costs are known"
+            )
         price = getattr(rates.price(*one.tolist()), unit)
         if price is None:
             scored = _TOKENS[at].startswith("prm")
             raise InputError(f"{unit} of {name}: {rates.missing(unit, scored=scored)}")
-        total += price * np.nan_to_num(tokens[:, at])
+        total += price * tokens[:, at]
     return total
 
 

@@ -79,7 +79,7 @@ def plan_cascade(
                     portable(places.get(policy, policy)),
                     None if prm is None else portable(places.get(prm, prm)),
                     stage.strategy,
-                    Sampling(**spec.settings["sampling"]),
+                    Sampling.from_dict(spec.settings["sampling"]),
                     PromptTemplate.from_dict(spec.settings["template"], "the profile's template"),
                     rule,
                 )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from executor.answers.grader import Grader
+from executor.errors import InputError
 from executor.problem import Problem, problem_uid
 from executor.store.store import RunSpec, StoredOutcome
 from executor.strategy import BestOfN
@@ -144,6 +145,11 @@ def run_cascade(
     cascade = plan if isinstance(plan, CascadePlan) else load_cascade(plan)
     asked = read_problems(problems, require_answers=False, remark=reporter.say)
     settings = settings_for(asked, settings or SessionSettings(), session, cascade.domain)
+    if settings.max_usd is not None:
+        raise InputError(
+            "--max-usd: the stages of a cascade have no cap in common yet; leave it out, or run "
+            "one policy"
+        )
     if session is None:  # a wrong name in the last stage is heard before the first has run
         for stage in cascade.stages:
             if stage.prm is not None:

@@ -320,3 +320,11 @@ def test_a_cap_is_never_exceeded(server: ChatEndpoint, faults: list[str]) -> Non
     assert usd(server) <= cap.spent + cap.lost + 1e-12 <= cap.limit + 1e-12
     if not faults:
         assert usd(server) == pytest.approx(cap.spent)
+
+
+def test_a_question_that_is_too_long_costs_nothing(server: ChatEndpoint) -> None:
+    server.context = len(QUESTION)
+    cap = MoneyCap(10.0, TARIFF)
+    with pytest.raises(ContextFullError):
+        ask(CappedChatPolicy(policy_on(server), cap))
+    assert (cap.spent, cap.lost) == (0.0, 0.0)

@@ -11,6 +11,7 @@ import pytest
 from executor.errors import InputError
 from executor.models.templates import PromptTemplate
 from executor.strategy import Sampling
+from executor.thinking.budget import Thinking
 from planner.cascades.choice import Goal, Search
 from planner.cascades.plan import CascadePlan, PlannedStage, Promise
 from planner.cascades.serialization import cascade_to_dict, is_cascade, load_cascade, save_cascade
@@ -18,11 +19,13 @@ from planner.choice.constraint import Constraint
 from planner.plans.serialization import load_plan
 from tests.helpers.cascade_worlds import two_models
 
+SAMPLING = Sampling(thinking=Thinking(32), thinking_format="think")
+
 
 def plan_of_two() -> CascadePlan:
     chosen = Search(two_models()).choose(Goal()).cascade
     stages = tuple(
-        PlannedStage(stage.models.policy, None, stage.strategy, Sampling(), PromptTemplate(), rule)
+        PlannedStage(stage.models.policy, None, stage.strategy, SAMPLING, PromptTemplate(), rule)
         for stage, rule in zip(chosen.stages, (*chosen.rules, None), strict=True)
     )
     return CascadePlan(stages, Constraint(), Promise(0.9, (0.8, 1.0), 6.0, "flops", 100))

@@ -180,6 +180,17 @@ def test_a_model_that_is_not_here_is_asked_over_chat_completions_and_it_is_said(
     assert "no such model" in refused.stderr
 
 
+def test_the_default_key_is_not_sent_in_clear_to_whom_nobody_called_a_chat_policy(
+    place: Path,
+) -> None:
+    refused = apportion(
+        place, "profile", "--problems", write_problems(place, 1), "--policy",
+        "http://elsewhere.invalid:8000/v1", "--policy-model", "no-such-model",
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "--policy-api chat" in refused.stderr and KEY not in refused.stderr
+
+
 def test_an_address_with_a_password_is_not_shown(place: Path) -> None:
     problems = write_problems(place, 1)
     refused = apportion(
