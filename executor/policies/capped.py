@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from executor.engines.base import EngineCounters
 from executor.ledger import Ledger
@@ -80,7 +80,7 @@ class CappedPolicy:
                 draws = await self._policy.draw(replace(request, ledger=own))
                 bill.usd = self._cap.tariff.bill(own)
             finally:
-                _add(request.ledger, own)
+                request.ledger.take(own)
             return draws
 
     @property
@@ -142,7 +142,7 @@ class CappedChatPolicy(ChatPolicy):
                 if not {"prompt", "generated"} & request.bill.unknown:
                     bill.usd = tariff.bill(own)
             finally:
-                _add(request.ledger, own)
+                request.ledger.take(own)
             return written
 
     def counters(self) -> EngineCounters:
@@ -152,9 +152,3 @@ class CappedChatPolicy(ChatPolicy):
     def close(self) -> None:
         """Release what it holds."""
         self._policy.close()
-
-
-def _add(ledger: Ledger, own: Ledger) -> None:
-    """Charge a ledger with the counts of another."""
-    for count in fields(Ledger):
-        setattr(ledger, count.name, getattr(ledger, count.name) + getattr(own, count.name))
